@@ -7,6 +7,7 @@ import { cat } from "./table/cat.js";
 import { completion } from "./table/completion.js";
 import { config } from "./table/config.js";
 import { copy } from "./table/copy.js";
+import { delta } from "./table/delta.js";
 import { demo } from "./table/demo.js";
 import { diff } from "./table/diff.js";
 import { doctor } from "./table/doctor.js";
@@ -37,6 +38,7 @@ export const table: readonly CommandSpec[] = [
   push,
   copy,
   sync,
+  delta,
   get,
   inspect,
   tags,

@@ -20,13 +20,17 @@ import { isBucket } from "./settings/kinds.js";
 import type { Settings } from "./settings/load-settings.js";
 
 export type {
+  DeltaLayer,
   DeltaMode,
+  DeltaProgress,
+  DeltaReport,
   FileInput,
   Finding,
   ImageDiff,
   ImageFiles,
   ImageUsage,
   Inspection,
+  MadeDelta,
   MoveReport,
   OpenMote,
   PlacedFiles,

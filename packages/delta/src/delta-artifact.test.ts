@@ -106,7 +106,10 @@ it.each<[string, (body: ReturnType<typeof JSON.parse>) => void]>([
   ["a layer that is not a digest", (body) => (body.layers[2].annotations["io.github.containers.delta.to"] = "x")],
   ["a very long header", (body) => (body.layers[2].annotations["mote.delta.gzip-header"] = "A".repeat(10_000))],
   ["a list that is not JSON", (body) => (body.annotations["io.github.containers.delta.reused"] = "[")],
-  ["lists of different length", (body) => (body.annotations["io.github.containers.delta.reused"] = `["${config.digest}"]`)],
+  [
+    "lists of different length",
+    (body) => (body.annotations["io.github.containers.delta.reused"] = `["${config.digest}"]`),
+  ],
 ])("a manifest with %s is not valid", (_, change) => {
   expect(() => parseDelta(changed(change))).toThrow(expect.objectContaining({ code: "MOTE_INVALID_MANIFEST" }));
 });
@@ -118,8 +121,14 @@ it("a manifest that is too large is rejected before it is parsed", () => {
 
 it("any other bytes are an error with a code", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array(), fc.json().map((text) => new TextEncoder().encode(text))), (bytes) => {
-      expect(() => parseDelta(bytes)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^MOTE_/) }));
-    }),
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map((text) => new TextEncoder().encode(text)),
+      ),
+      (bytes) => {
+        expect(() => parseDelta(bytes)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^MOTE_/) }));
+      },
+    ),
   );
 });

@@ -63,7 +63,12 @@ const names = {
   header: "mote.delta.gzip-header",
 };
 /** The roles of a delta's layers. Readers ignore those that they do not know, such as `image-layer-encoder`. */
-const roles = { manifest: "image-manifest", config: "image-config", layer: "image-layer", encoder: "image-layer-encoder" };
+const roles = {
+  manifest: "image-manifest",
+  config: "image-config",
+  layer: "image-layer",
+  encoder: "image-layer-encoder",
+};
 
 /** The empty JSON object, which is the config of a delta. */
 export const emptyJson: { readonly bytes: Uint8Array; readonly descriptor: Descriptor } = (() => {
@@ -190,7 +195,8 @@ function digestList(text = "[]"): readonly Digest[] {
   } catch (cause) {
     throw invalid("its list of reused layers is not JSON", cause);
   }
-  if (!Array.isArray(list) || !list.every(isDigest)) throw invalid("its list of reused layers is not a list of digests");
+  if (!Array.isArray(list) || !list.every(isDigest))
+    throw invalid("its list of reused layers is not a list of digests");
   return list;
 }
 

@@ -17,6 +17,7 @@ import type { ArtifactFileInfo, FileInput, UnpackOptions } from "@mote/layout";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TierWrite } from "@mote/tiered";
 import type { TransferEvent, TransferOptions } from "@mote/transfer";
+import type { DeltaOptions, DeltaReport } from "./deltas/types.js";
 import type { RegistriesOptions } from "./endpoints/registries-options.js";
 import type { MoteTransport } from "./endpoints/transports.js";
 import type { Image } from "./images/image.js";
@@ -25,7 +26,6 @@ import type { UnpackedImage, UnpackImageOptions } from "./images/unpacked-image.
 import type { DiffOptions, ImageDiff } from "./inspection/image-diff.js";
 import type { DocumentKind, Inspection, InspectOptions, ReferenceDocument } from "./inspection/inspection.js";
 import type { ListTagsOptions, TagList } from "./inspection/tag-list.js";
-import type { DeltaOptions, DeltaReport } from "./deltas/types.js";
 import type { DeltaMode } from "./rebuild/layer-rebuilder.js";
 import type { FoundMote } from "./references/find-by-name.js";
 import type { SyncOptions, SyncReport, SyncSource } from "./sync/types.js";

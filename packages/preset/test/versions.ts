@@ -101,7 +101,7 @@ export async function encodedLayer(files: Files, encoders: readonly Encoder[]): 
   return { tar, bytes: Buffer.concat(chunks) };
 }
 
-const base: Files = { "lib/base": bytesFrom("base", 600_000) };
+export const base: Files = { "lib/base": bytesFrom("base", 600_000) };
 export const data: Files = { "data/table": bytesFrom("data", 500_000) };
 export const app: Files = { "bin/app": bytesFrom("app", 700_000), "etc/app.conf": Buffer.from("version 1\n") };
 /** The same files, edited. */

@@ -21,7 +21,15 @@ export interface ForwardingOptions {
 }
 
 /** The optional methods that concern the near cache alone. */
-const unchanged = ["motes", "removeClosure", "verify", "quarantined", "followMote", "lease", "temporaryFolder"] as const;
+const unchanged = [
+  "motes",
+  "removeClosure",
+  "verify",
+  "quarantined",
+  "followMote",
+  "lease",
+  "temporaryFolder",
+] as const;
 
 /** Returns the optional methods of a tiered cache: those that its near cache has. */
 export function forwardedCapabilities(

@@ -1,18 +1,11 @@
 import type { Context } from "../context.js";
+import { deltaMode } from "../input/delta-mode.js";
 import { onlyFiles } from "../input/only-files.js";
 import { UsageError } from "../input/usage-error.js";
 import { placedLines, warnOfSkipped } from "../output/placed-files.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { type Progress, showProgress } from "../progress/transfer-progress.js";
-import {
-  bareDestination,
-  type DeltaMode,
-  goesToStdout,
-  hasTransport,
-  type MoveReport,
-  openCache,
-  parsePersonalRef,
-} from "../wire.js";
+import { bareDestination, goesToStdout, hasTransport, type MoveReport, openCache, parsePersonalRef } from "../wire.js";
 import type { PullOptions } from "./pull-options.js";
 
 export async function pull(
@@ -141,10 +134,4 @@ export async function transferWithProgress(
 function isRegistry(destination: string): boolean {
   if (bareDestination(destination) !== undefined) return true;
   return hasTransport(destination) && parsePersonalRef(destination).transport === "docker";
-}
-
-/** @throws UsageError */
-function deltaMode(text = "auto"): DeltaMode {
-  if (text === "auto" || text === "always" || text === "never") return text;
-  throw new UsageError(`--delta is auto, always or never, and not ${text}`);
 }

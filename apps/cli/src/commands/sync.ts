@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { MoteError, readRegularFile, reasonOf } from "@mote/core";
 import type { Context } from "../context.js";
+import { deltaMode } from "../input/delta-mode.js";
 import { UsageError } from "../input/usage-error.js";
 import { reportFailure } from "../output/failure.js";
 import { junitReport } from "../output/junit-report.js";
@@ -26,6 +27,7 @@ interface SyncCommandOptions {
   readonly split?: string;
   readonly platform?: string;
   readonly allPlatforms: boolean;
+  readonly delta?: string;
   readonly dryRun: boolean;
   readonly force: boolean;
   readonly delete: boolean;
@@ -53,6 +55,7 @@ export async function sync(
     );
   }
   const newest = newestOf(options);
+  const delta = deltaMode(options.delta);
   const rename = renameRules(options.rename ?? []);
   const partBytes = options.split === undefined ? undefined : partBytesOf(options.split);
   if (await goesToStdout(destination)) out.leaveStdout();
@@ -62,7 +65,7 @@ export async function sync(
   let report: SyncReport;
   try {
     report = await mote.sync(source, destination, {
-      ...{ signal, newest, rename, partBytes, dryRun, ...calls },
+      ...{ signal, newest, rename, partBytes, delta, dryRun, ...calls },
       tags: options.tags,
       without: options.without,
       remove: options.delete,

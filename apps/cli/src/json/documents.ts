@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deltaReport } from "./delta.js";
 import { imageDiff, imageFile, inspection, placed, placedFiles, unpacked } from "./inspection.js";
 import {
   bytes,
@@ -87,6 +88,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     }),
   ]),
   sync: syncReport,
+  delta: deltaReport,
   add: z.array(z.strictObject({ digest, size: bytes, file: z.string() })),
   ls: z.union([
     z.array(

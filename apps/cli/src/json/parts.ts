@@ -54,7 +54,7 @@ export const transferReport = {
   inlined: tally.describe("blobs embedded in manifests"),
   hit: tally.describe("blobs read from the cache"),
   tier: tally.describe("blobs fetched from the tier behind the cache"),
-  rebuilt: tally.describe("layers made from content of the cache with another compression, instead of being fetched"),
+  rebuilt: tally.describe("layers made from content of the cache, some with a delta; bytes that were not fetched"),
   linked: tally.describe("blobs linked from the cache to the destination"),
   copied: tally.describe("blobs sent to the destination"),
   mounted: tally.describe("blobs mounted from another repository of the destination"),

@@ -81,7 +81,7 @@ function blobLine(
 
 /** Returns the parts of the line for the transfer, the most important first. */
 export function totalParts(state: TransferState, rate: Rate, nowMs: number): string[] {
-  const { total, done, hits, fills, mounts, resumed, moved } = state;
+  const { total, done, hits, rebuilt, fills, mounts, resumed, moved } = state;
   const bytes = state.bytes();
   rate.take(moved, nowMs);
   const perSecond = rate.perSecond();
@@ -94,6 +94,7 @@ export function totalParts(state: TransferState, rate: Rate, nowMs: number): str
       : []),
     `${done.blobs} of ${count(total.blobs, "blob")}`,
     ...(hits > 0 ? [`${hits} cached`] : []),
+    ...(rebuilt > 0 ? [`${rebuilt} rebuilt`] : []),
     ...(fills > 0 ? [`${fills} from the tier`] : []),
     ...(mounts > 0 ? [`${mounts} mounted`] : []),
     ...(resumed > 0 ? [`${resumed} resumed`] : []),

@@ -16,6 +16,8 @@ export class TransferState {
   total = { bytes: 0, blobs: 0 };
   done = { bytes: 0, blobs: 0 };
   hits = 0;
+  /** Blobs that were made from other content. */
+  rebuilt = 0;
   /** Blobs that came from the tier behind the cache. */
   fills = 0;
   mounts = 0;
@@ -35,9 +37,13 @@ export class TransferState {
         this.#active.set(event.digest, { ...event, bytes: 0, resumedAt: 0, isHit: false });
         return;
       case "hit":
-      case "rebuild":
         this.#change(event.digest, { isHit: true });
         this.hits++;
+        return;
+      case "rebuild":
+        // It may be sent now.
+        this.#change(event.digest, { isHit: true, bytes: 0 });
+        this.rebuilt++;
         return;
       case "fill":
         this.fills++;

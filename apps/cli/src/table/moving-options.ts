@@ -37,7 +37,7 @@ export const deltaOption = {
   delta: {
     value: "WHEN",
     summary:
-      "make layers from cached content with another compression instead of fetching them: auto, where the link is slower (default), always or never",
+      "make layers from cached content with another compression, or from an older image and a delta, instead of fetching them: auto, where the link is slower (default), always or never",
     completes: ["auto", "always", "never"],
   },
 } as const satisfies Options;

@@ -1,5 +1,5 @@
 import { command } from "../input/command.js";
-import { connectionsOption, movingOptions } from "./moving-options.js";
+import { connectionsOption, deltaOption, movingOptions } from "./moving-options.js";
 
 const { platform, concurrency } = movingOptions;
 
@@ -43,6 +43,7 @@ export const sync = command({
     platform,
     "all-platforms": movingOptions["all-platforms"],
     "with-referrers": movingOptions["with-referrers"],
+    ...deltaOption,
     force: { summary: "replace a file that is not an archive" },
     "dry-run": { summary: "report what would be copied and removed, and change nothing" },
     delete: {

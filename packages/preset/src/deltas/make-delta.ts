@@ -1,4 +1,12 @@
-import { type Cancellable, type Descriptor, type Digest, digestBytes, isForeignLayer, mediaTypes, writeMote } from "@mote/core";
+import {
+  type Cancellable,
+  type Descriptor,
+  type Digest,
+  digestBytes,
+  isForeignLayer,
+  mediaTypes,
+  writeMote,
+} from "@mote/core";
 import type { LayerRecipe, OldFiles, ReusedLayer } from "@mote/delta";
 import { temporaryFolder } from "../files/temporary-folder.js";
 import type { Parts } from "../parts.js";
@@ -62,7 +70,8 @@ export async function makeDelta(
     subject: to.manifest.digest,
     layers,
     newBytes: sum(missing.map(({ size }) => size)),
-    deltaBytes: manifest.size + sum(missing.map(({ how, size, diffBytes = 0 }) => (how === "fetched" ? size : diffBytes))),
+    deltaBytes:
+      manifest.size + sum(missing.map(({ how, size, diffBytes = 0 }) => (how === "fetched" ? size : diffBytes))),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Cancellable, type Digest, type Lease, MoteError, type Ref } from "@mote/core";
+import type { Parts } from "../parts.js";
 import type { DeltaMode } from "../rebuild/layer-rebuilder.js";
 import { RebuildQueue } from "../rebuild/rebuild-queue.js";
-import type { Parts } from "../parts.js";
 import { nameOfOrigin, type Origin, onlyOf, readOrigin } from "../references/origin.js";
 import { otherTag } from "../references/references.js";
 import { CacheSource } from "../sources/cache-source.js";
@@ -52,7 +52,9 @@ export async function makeDeltas(
     for (const { digest } of made) await lease?.add(digest);
     const from = await readOrigin(cache, references, next);
     const deltas =
-      to === undefined ? await nameAll(made, from, { parts, mover }) : await sendAll(made, to, options, { parts, mover });
+      to === undefined
+        ? await nameAll(made, from, { parts, mover })
+        : await sendAll(made, to, options, { parts, mover });
     return {
       old,
       new: next,

@@ -41,10 +41,14 @@ export async function storeDiff(
     if (MoteError.isInstance(cause)) throw cause;
     const isFull = errorCode(cause) === "ENOSPC";
     const advice = isFull ? "; free disk space there" : "";
-    throw new MoteError(isFull ? "MOTE_NO_SPACE" : "MOTE_IO", `cannot write the delta to ${path}: ${String(cause)}${advice}`, {
-      cause,
-      details: { path },
-    });
+    throw new MoteError(
+      isFull ? "MOTE_NO_SPACE" : "MOTE_IO",
+      `cannot write the delta to ${path}: ${String(cause)}${advice}`,
+      {
+        cause,
+        details: { path },
+      },
+    );
   } finally {
     await rm(path, { force: true });
   }

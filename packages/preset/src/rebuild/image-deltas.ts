@@ -1,4 +1,12 @@
-import { type Cancellable, type Descriptor, type Digest, MoteError, readDiffIds, readManifest, readMote } from "@mote/core";
+import {
+  type Cancellable,
+  type Descriptor,
+  type Digest,
+  MoteError,
+  readDiffIds,
+  readManifest,
+  readMote,
+} from "@mote/core";
 import type { DeltaArtifact, LayerRecipe, OldFiles } from "@mote/delta";
 import type { MissingLayer } from "@mote/transfer";
 import { temporaryFolder } from "../files/temporary-folder.js";
@@ -24,7 +32,10 @@ export interface UsableDelta {
   isRejected: boolean;
 }
 
-type Candidate = Pick<UsableDelta, "digest" | "recipes"> & { readonly layers: readonly Digest[]; readonly bytes: number };
+type Candidate = Pick<UsableDelta, "digest" | "recipes"> & {
+  readonly layers: readonly Digest[];
+  readonly bytes: number;
+};
 
 /** Finds the deltas of images among their referrers. */
 export class ImageDeltas implements AsyncDisposable {

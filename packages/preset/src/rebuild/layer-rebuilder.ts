@@ -80,9 +80,13 @@ export class LayerRebuilder implements AsyncDisposable {
     const { descriptor, signal } = layer;
     const { cache, logger } = this.#parts;
     // Its content is stored, or only the diff says how to make it; and a diff is of no use if it is not smaller.
-    if (delta.isRejected || (form === undefined && (diff === undefined || diff.size >= descriptor.size))) return undefined;
+    if (delta.isRejected || (form === undefined && (diff === undefined || diff.size >= descriptor.size)))
+      return undefined;
     try {
       const { applyTarDiff, maxContentBytes, replayWith } = await import("@mote/delta");
+      const { uncompressedBlob } = await import("@mote/layout");
+      const uncompress = (zstd: AsyncIterable<Uint8Array>) =>
+        uncompressedBlob(zstd, `the diff of ${delta.digest}`, { signal });
       const encoder = (await this.#queue.encoders()).find((each) => each.name === name);
       if (encoder === undefined) throw unknownEncoder(name);
       const minBytesPerSecond = await this.#minBytesPerSecond(layer);
@@ -92,9 +96,16 @@ export class LayerRebuilder implements AsyncDisposable {
       const content = () =>
         old === undefined || diff === undefined
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
-          : applyTarDiff(layer.blob(diff), old, { maxBytes, signal });
+          : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
       const onBytes = minimumRate(minBytesPerSecond, layer.progress);
-      const replayed = await replayWith(encoder, { wanted: descriptor, start: header, content, cache, onBytes, signal });
+      const replayed = await replayWith(encoder, {
+        wanted: descriptor,
+        start: header,
+        content,
+        cache,
+        onBytes,
+        signal,
+      });
       if (replayed === undefined) throw otherBytes(descriptor.digest);
       return replayed;
     } catch (error) {

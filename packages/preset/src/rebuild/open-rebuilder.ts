@@ -26,7 +26,8 @@ export async function openRebuilder(
   // Content that is in a bucket or a tier has to be fetched itself.
   if (cache.linkTo === undefined || cache.fill !== undefined) return undefined;
   // No encoder is as fast as this machine's own loopback.
-  if (mode === "auto" && typeof from === "object" && "registry" in from && loopback.test(from.registry)) return undefined;
+  if (mode === "auto" && typeof from === "object" && "registry" in from && loopback.test(from.registry))
+    return undefined;
   const { LayerRebuilder } = await import("./layer-rebuilder.js");
   const { RebuildQueue } = await import("./rebuild-queue.js");
   const queue = shared ?? new RebuildQueue();

@@ -1,0 +1,38 @@
+import type { Context } from "../context.js";
+import { deltaLines } from "../output/delta-report.js";
+import { showDelta } from "../progress/delta-progress.js";
+import { type DeltaReport, goesToStdout, openCache } from "../wire.js";
+
+interface DeltaCommandOptions {
+  readonly platform?: string;
+  readonly force: boolean;
+}
+
+/** Makes the deltas from one image to another, and prints what they cost. */
+export async function delta(
+  context: Context,
+  [old, next]: readonly [string, string],
+  destination: string | undefined,
+  { force }: DeltaCommandOptions,
+): Promise<void> {
+  const { out, signal, settings } = context;
+  if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
+  await using mote = await openCache(context);
+  const { end, ...calls } = showDelta(out);
+  let report: DeltaReport;
+  try {
+    report = await mote.delta(old, next, destination, {
+      ...{ signal, ...calls },
+      platform: settings.platform?.split(","),
+      concurrency: settings.concurrency,
+      overwrite: force,
+    });
+  } finally {
+    end();
+  }
+  const { deltas, withoutOld, unchanged } = report;
+  for (const platform of withoutOld) out.warn(`made no delta for ${platform}: ${old} does not have it`);
+  if (deltas.length === 0 && unchanged.length > 0) out.note(`${old} and ${next} are the same image; there is no delta`);
+  const lines = out.quiet ? deltas.map(({ reference }) => reference) : deltaLines(report, out);
+  out.result(report, lines);
+}
