@@ -255,19 +255,19 @@ describe("a pull where the old image is stored", () => {
 
   it("makes them also by digest, for a registry, with several platforms, and for many images at once", async () => {
     await pushDelta();
-    const to = (tag: string) => `docker://${registry.host}/mirror/app:${tag}`;
     const digest = next.manifest.descriptor.digest;
-    const runs: Readonly<Record<string, (mote: OpenMote) => Promise<unknown>>> = {
+    const runs: Readonly<Record<string, (mote: OpenMote, to: string) => Promise<unknown>>> = {
       "by digest": (mote) => mote.pull(`${registry.host}/team/app@${digest}`, undefined, { delta: "always" }),
-      "to a registry": (mote) => mote.copy(reference("2"), to("copied"), { delta: "always" }),
-      "several platforms": (mote) =>
-        mote.copy(reference("2"), to("platforms"), { delta: "always", platform: ["linux/amd64", "linux/amd64"] }),
-      "many images": (mote) =>
-        mote.sync({ list: reference("2") }, `docker://${registry.host}/synced`, { delta: "always" }),
+      "to a registry": (mote, to) => mote.copy(reference("2"), `${to}/app:2`, { delta: "always" }),
+      "several platforms": (mote, to) =>
+        mote.copy(reference("2"), `${to}/app:2`, { delta: "always", platform: ["linux/amd64", "linux/amd64"] }),
+      "many images": (mote, to) => mote.sync({ list: reference("2") }, to, { delta: "always" }),
     };
     for (const [title, run] of Object.entries(runs)) {
       await using mote = await withOld();
-      await run(mote);
+      // Within one registry, blobs are mounted.
+      await using target = await start();
+      await run(mote, `docker://${target.host}/mirror`);
       expect([title, fetchedLayers()]).toEqual([title, []]);
       expectComplete(mote, next);
     }

@@ -35,11 +35,11 @@ it("says what a delta costs, and how it makes each layer", () => {
     ),
     { columns: 120, style: createStyle(false) },
   );
-  expect(lines[0]).toBe("linux/amd64: 1.2 MB instead of 8.0 MB, 15.0 %");
+  expect(lines[0]).toBe("linux/amd64: 1.20 MB instead of 8.00 MB, 15.0 %");
   expect(lines.join("\n")).toMatch(/0 B +the old image has it/);
-  expect(lines.join("\n")).toMatch(/4\.0 MB +200 kB +patched and compressed \(gzip:go1\.26-6\)/);
-  expect(lines.join("\n")).toMatch(/3\.0 MB +0 B +compressed again \(gzip:zlib-9\)/);
-  expect(lines.join("\n")).toMatch(/1\.0 MB +1\.0 MB +fetched: no encoder reproduces it/);
+  expect(lines.join("\n")).toMatch(/4\.00 MB +200 kB +patched and compressed \(gzip:go1\.26-6\)/);
+  expect(lines.join("\n")).toMatch(/3\.00 MB +0 B +compressed again \(gzip:zlib-9\)/);
+  expect(lines.join("\n")).toMatch(/1\.00 MB +1\.00 MB +fetched: no encoder reproduces it/);
   expect(lines.slice(-2)).toEqual(["made 1 delta in 1.5 s", "registry.example/app@x"]);
 });
 
