@@ -46,6 +46,13 @@ describe("the output under --json", () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
+  /** Writes a layout with a version of an image, and returns its reference. */
+  const version = (text: string): Promise<string> => {
+    const layer = new TextEncoder().encode(text.repeat(2000));
+    const config = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [digestBytes(layer)] } };
+    return writeLayout(at(`version-${text}`), config, layer);
+  };
+
   /** Runs a command, checks its document against the schema, and returns it. */
   async function documentOf(name: string, ...args: string[]): Promise<unknown> {
     const ended = await runMote([...name.split(" "), "--json", ...args], { env: env() });
@@ -69,6 +76,7 @@ describe("the output under --json", () => {
     await documentOf("push", layout, `oci:${at("other")}:1`, "--with-referrers");
     await documentOf("copy", layout, `dir:${at("as-dir")}`);
     await documentOf("sync", `oci:${at("layout")}`, `oci-archive:${at("many.tar")}`);
+    await documentOf("delta", await version("1"), await version("2"), `oci:${at("deltas")}`);
     const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
     await documentOf("ls", "--all");
     await documentOf("du");
