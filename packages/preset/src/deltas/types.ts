@@ -1,7 +1,13 @@
-import type { Digest } from "@mote/core";
-import type { MoveOptions } from "../mote.js";
+import type { Cancellable, Digest } from "@mote/core";
+import type { TransferEvent } from "@mote/transfer";
 
-export interface DeltaOptions extends MoveOptions {
+export interface DeltaOptions extends Cancellable {
+  /** As in `MoveOptions`. */
+  readonly concurrency?: number | undefined;
+  /** Receives the events of the pulls of both images, and of the transfer of the deltas. */
+  readonly onEvent?: ((event: TransferEvent) => void) | undefined;
+  /** Replace a file that is not an archive, and an image in an archive that has the same name. Default: MOTE_EXISTS. */
+  readonly overwrite?: boolean | undefined;
   /** Only these platforms, as in `PullOptions`. Default: all that both images have. */
   readonly platform?: string | readonly string[] | undefined;
   /** Called while deltas are made. */
