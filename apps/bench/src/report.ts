@@ -54,8 +54,8 @@ const introduction = [
   "$ npx --yes pnpm@10.34.9 bench ref --no-report # do not update the report",
   "```",
   "",
-  "Files are in memory if the machine has `/dev/shm`, unless a section says otherwise; `--dir DIR` uses another directory. `skopeo`,",
-  "`docker-registry` and `openssl` are the packages of Debian.",
+  "Files are in memory if the machine has `/dev/shm`, unless a section says otherwise; `--dir DIR` uses another directory. Programs are",
+  "those in the PATH: here, `skopeo`, `docker-registry` and `openssl` of Debian, and `crane`, `oras` and `regctl` built from their Go modules.",
   "",
 ];
 
