@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { type Digest, errorCode, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
-import { type Steps, step } from "../disk/steps.js";
+import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import type { OpenBlob } from "./open-blob.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
 
@@ -88,10 +88,14 @@ export class Stamping {
   }
 
   /** Removes the stamp of a file that is about to be linked outside the cache: from then on a user can change it and set the time back. */
-  async remove(fd: number): Promise<void> {
+  remove(fd: number): Soon<void> {
+    return runSteps(this.#remove(fd));
+  }
+
+  *#remove(fd: number): Steps<void> {
     const now = Date.now() / 1000;
     try {
-      await this.#calls.futimes(fd, now, now);
+      yield* step(this.#calls.futimes(fd, now, now));
     } catch (error) {
       // Another user's file: its stamp counts for that user only, and only that user can change the file.
       if (errorCode(error) !== "EPERM" && errorCode(error) !== "EROFS") throw error;
