@@ -1,4 +1,4 @@
-// Draws the packages and the path of a byte as docs/pictures/*.svg, from the imports of the sources. With --check it writes nothing
+// Draws the packages and the path of a byte as docs/pictures/*.svg, from the imports of the sources, and an update with a delta. With --check it writes nothing
 // and fails if a picture is not current.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -166,6 +166,41 @@ function bytePicture() {
   );
 }
 
+/** Where the bytes of the layers come from in `mote pull NEW` with a delta: as `mote delta` reported it for the example in the how-to. */
+const update = [
+  ["shared layer", 315, [["the old image has it", 315, "between"]]],
+  ["changed layer", 368, [["made from files of the old image", 367.8, "box"], ["fetched: 180 B", 0.2, "app"]]],
+  ["recompressed layer", 263, [["compressed again from the old image", 263, "box"]]],
+];
+
+function deltaPicture() {
+  const [left, top, line, perKilobyte] = [170, 30, 62, 1.5];
+  const parts = update.flatMap(([name, size, shares], index) => {
+    const y = top + index * line;
+    let x = left;
+    const bars = shares.flatMap(([text, bytes, kind]) => {
+      const [from, width] = [x, Math.max(4, bytes * perKilobyte)];
+      x += width;
+      const isNarrow = width < 100;
+      const label = isNarrow
+        ? `<text x="${x + 8}" y="${y + 22}" class="left note">${text}</text>`
+        : `<text x="${from + width / 2}" y="${y + 22}" class="note">${text}</text>`;
+      return [`<rect x="${from}" y="${y}" width="${width}" height="34" class="${kind}"/>`, label];
+    });
+    return [
+      `<text x="20" y="${y + 15}" class="left">${name}</text>`,
+      `<text x="20" y="${y + 31}" class="left note">${size} kB compressed</text>`,
+      ...bars,
+    ];
+  });
+  return svg(
+    left + 368 * perKilobyte + 130,
+    top + update.length * line,
+    "Where the bytes of an update come from: each layer ends under its original digest",
+    parts,
+  );
+}
+
 function svg(width, height, title, parts) {
   const escaped = title.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height + 24)}" role="img" aria-label="${escaped}">
@@ -188,6 +223,7 @@ const check = process.argv.includes("--check");
 for (const [path, text] of [
   ["docs/pictures/packages.svg", packagesPicture()],
   ["docs/pictures/path-of-a-byte.svg", bytePicture()],
+  ["docs/pictures/delta.svg", deltaPicture()],
 ]) {
   if (check && (!existsSync(path) || readFileSync(path, "utf8") !== text)) {
     console.error(`${path} is not current: run pnpm docs:pictures`);
