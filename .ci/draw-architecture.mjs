@@ -169,7 +169,14 @@ function bytePicture() {
 /** Where the bytes of the layers come from in `mote pull NEW` with a delta: as `mote delta` reported it for the example in the how-to. */
 const update = [
   ["shared layer", 315, [["the old image has it", 315, "between"]]],
-  ["changed layer", 368, [["made from files of the old image", 367.8, "box"], ["fetched: 180 B", 0.2, "app"]]],
+  [
+    "changed layer",
+    368,
+    [
+      ["made from files of the old image", 367.8, "box"],
+      ["fetched: 180 B", 0.2, "app"],
+    ],
+  ],
   ["recompressed layer", 263, [["compressed again from the old image", 263, "box"]]],
 ];
 

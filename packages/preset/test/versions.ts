@@ -14,7 +14,7 @@ export function bytesFrom(seed: string, size: number): Uint8Array {
 }
 
 /** Returns a copy with other bytes in the middle. */
-export function edited(bytes: Uint8Array, text: string): Uint8Array {
+function edited(bytes: Uint8Array, text: string): Uint8Array {
   const middle = bytes.byteLength >> 1;
   return Buffer.concat([bytes.subarray(0, middle), Buffer.from(text), bytes.subarray(middle)]);
 }
