@@ -1,5 +1,6 @@
 import type { Target } from "./target.js";
 import { gzip, zstd } from "./targets/compressed.js";
+import { tarDiff, tarParts } from "./targets/delta.js";
 import { fact } from "./targets/fact.js";
 import { graph } from "./targets/graph.js";
 import { authFile, challenge, contentRange, link, redaction } from "./targets/http.js";
@@ -14,6 +15,8 @@ export const targets: Readonly<Record<string, Target>> = {
   pax,
   gzip,
   zstd,
+  "tar-diff": tarDiff,
+  "tar-parts": tarParts,
   manifest,
   index,
   graph,

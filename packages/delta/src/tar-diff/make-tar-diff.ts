@@ -1,4 +1,4 @@
-import { type Cancellable, joinChunks } from "@mote/core";
+import type { Cancellable } from "@mote/core";
 import { encodeStandardZstd } from "../go-encoders.js";
 import { contentWindows, type Stretch } from "./content-windows.js";
 import { Matcher } from "./matcher.js";
@@ -18,7 +18,7 @@ const wholeFileBytes = 1024 * 1024;
 const marginBytes = 128 * 1024;
 const anchorMarginBytes = 16 * 1024;
 /** Shorter stretches of equal bytes are differences of zero. */
-const minCopyBytes = 48;
+const minCopyBytes = 8;
 
 export interface MakeTarDiffOptions extends Cancellable {
   /** How much content is compared at a time. Default 4 MiB. */
@@ -45,9 +45,9 @@ async function* encodedOperations(
   old: Iterable<OldFile> & Pick<OldFiles, "get">,
   { signal, windowBytes: bytes = windowBytes }: MakeTarDiffOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const comparison = new Comparison(old, await OldIndex.read(old, { signal }));
+  const comparison = new Comparison(old, await OldIndex.read(old, { signal }), bytes);
   for await (const window of contentWindows(content(), bytes, { signal })) {
-    yield joinChunks(await comparison.encode(window));
+    yield await comparison.encode(window);
   }
 }
 
@@ -63,15 +63,17 @@ class Comparison {
   readonly #index: OldIndex;
   readonly #matcher = new Matcher(maxPieceBytes);
   readonly #writer = new OperationWriter();
+  readonly #compared: Uint8Array;
   /** Where the end of the last window probably comes from. */
   #last: Guess | undefined;
 
-  constructor(old: Pick<OldFiles, "get">, index: OldIndex) {
+  constructor(old: Pick<OldFiles, "get">, index: OldIndex, bytes: number) {
     this.#old = old;
     this.#index = index;
+    this.#compared = new Uint8Array(bytes);
   }
 
-  async encode(window: readonly Stretch[]): Promise<readonly Uint8Array[]> {
+  async encode(window: readonly Stretch[]): Promise<Uint8Array> {
     const guesses = new Map<Stretch, Guess | undefined>();
     const pieces = new OldPieces(maxPieceBytes);
     const same = new Map<Stretch, Guess>();
@@ -114,11 +116,16 @@ class Comparison {
 
   async #findSame({ bytes, isComplete }: Stretch, guess: Guess | undefined): Promise<Guess | undefined> {
     if (guess !== undefined && (!isComplete || guess.file.size === bytes.byteLength)) {
-      if (await isSame(guess, bytes)) return guess;
+      if (await this.#isSame(guess, bytes)) return guess;
     }
     const file = isComplete ? this.#index.withContent(bytes) : undefined;
     const found = file === undefined ? undefined : { file, position: 0 };
-    return found !== undefined && (await isSame(found, bytes)) ? found : undefined;
+    return found !== undefined && (await this.#isSame(found, bytes)) ? found : undefined;
+  }
+
+  async #isSame({ file, position }: Guess, bytes: Uint8Array): Promise<boolean> {
+    if (file.size - position < bytes.byteLength) return false;
+    return Buffer.compare(await file.read(position, bytes.byteLength, this.#compared), bytes) === 0;
   }
 
   async #encodeDifferences({ bytes }: Stretch, guess: Guess | undefined, pieces: readonly FilePiece[]): Promise<void> {
@@ -149,12 +156,6 @@ function addGuess(pieces: OldPieces, { file, position }: Guess, length: number):
   else pieces.add(file, position - marginBytes, position + length + marginBytes);
 }
 
-async function isSame({ file, position }: Guess, bytes: Uint8Array): Promise<boolean> {
-  if (file.size - position < bytes.byteLength) return false;
-  const old = await file.read(position, bytes.byteLength);
-  return Buffer.compare(old, bytes) === 0;
-}
-
 function placeOf({ file, position }: Guess, pieces: readonly FilePiece[]): number | undefined {
   const piece = pieces.find(
     (each) => each.file === file && each.position <= position && position < each.position + each.end - each.start,
@@ -183,19 +184,16 @@ function writeMatch(writer: OperationWriter, { bytes, old, path, position }: Ali
     let run = at;
     while (run < length && bytes[run] === old[run]) run++;
     if (run - at >= minCopyBytes || (run === length && at === 0)) {
-      writeDifferences(writer, from, at);
+      writeDifferences(from, at);
       writer.copy(path, position + at, run - at);
       from = run;
     }
     at = run + 1;
   }
-  writeDifferences(writer, from, length);
+  writeDifferences(from, length);
 
-  function writeDifferences(target: OperationWriter, start: number, end: number): void {
-    if (start === end) return;
-    const differences = new Uint8Array(end - start);
-    for (let at = start; at < end; at++) differences[at - start] = (bytes[at] as number) - (old[at] as number);
-    target.add(path, position + start, differences);
+  function writeDifferences(start: number, end: number): void {
+    writer.add(path, position + start, bytes.subarray(start, end), old.subarray(start, end));
   }
 }
 

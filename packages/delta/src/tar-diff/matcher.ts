@@ -14,12 +14,14 @@ export interface Piece {
 /** The hash covers as many bytes. */
 const hashedBytes = 8;
 const headBits = 20;
+/** Every so many positions of OLD are indexed, and all of the content are looked up. */
+const step = 4;
 /** How many places with the same hash are compared. */
 const maxCandidates = 24;
 /** Equal bytes at which a match is not left. */
 const sameRun = 16;
 /** How many more bytes a match elsewhere must have. */
-const betterBytes = 12;
+const betterBytes = 6;
 const maxScored = 256;
 /** Positions between yields. */
 const indexedPerTurn = 128 * 1024;
@@ -27,7 +29,7 @@ const scannedPerTurn = 16 * 1024;
 
 /**
  * Finds what content has in common with OLD, also if bytes in between differ, as bsdiff does: from a common stretch a match is extended in both
- * directions while most bytes are equal. Common stretches are found by a hash of eight bytes at all positions of OLD.
+ * directions while most bytes are equal. Common stretches of at least eleven bytes are found.
  */
 export class Matcher {
   readonly old: Uint8Array;
@@ -35,10 +37,10 @@ export class Matcher {
   readonly #next: Int32Array;
   #pieces: readonly Piece[] = [];
 
-  /** @param maxOldBytes memory is five times as much */
+  /** @param maxOldBytes memory is twice as much */
   constructor(maxOldBytes: number) {
     this.old = new Uint8Array(maxOldBytes);
-    this.#next = new Int32Array(maxOldBytes);
+    this.#next = new Int32Array(Math.ceil(maxOldBytes / step));
   }
 
   /** Indexes `old`. Yields now and then, for other work. @param pieces in order, adjoining, from 0 */
@@ -128,7 +130,7 @@ export class Matcher {
             if (scan + length === end) break;
           }
         }
-        candidate = nexts[candidate] as number;
+        candidate = nexts[candidate / step] as number;
       }
       if (best >= hashedBytes && bestOld - scan !== offset) {
         best = Math.min(best, this.#pieceAt(bestOld).end - bestOld);
@@ -147,11 +149,11 @@ export class Matcher {
     const { old } = this;
     const heads = this.#heads;
     const nexts = this.#next;
-    for (let at = first; at <= last; at++) {
+    for (let at = first; at <= last; at += step) {
       // Of a run of equal bytes the first positions suffice.
       if (at > 0 && old[at] === old[at - 1] && isRun(old, at)) continue;
       const hash = hashAt(old, at);
-      nexts[at] = heads[hash] as number;
+      nexts[at / step] = heads[hash] as number;
       heads[hash] = at;
     }
   }

@@ -15,8 +15,8 @@ export interface OldFile {
   /** Without "/" or "./" in front. */
   readonly path: string;
   readonly size: number;
-  /** Reads up to `length` bytes; fewer only at the end. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /** Reads up to `length` bytes; fewer only at the end. @param into memory of that size or more to use for the result */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface OldFilesOptions extends Cancellable {
@@ -113,8 +113,9 @@ class SpooledFile implements OldFile {
     this.#start = spool.size;
   }
 
-  read(position: number, length: number): Promise<Uint8Array> {
-    return this.#spool.read(this.#start + position, Math.max(0, Math.min(length, this.size - position)));
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const available = Math.max(0, Math.min(length, this.size - position));
+    return this.#spool.read(this.#start + position, into?.subarray(0, available) ?? Buffer.allocUnsafe(available));
   }
 }
 
@@ -157,10 +158,9 @@ class Spool implements AsyncDisposable {
     await this.#file.writeFile(bytes);
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafe(length);
-    for (let at = 0; at < length; ) {
-      const { bytesRead } = await this.#file.read(bytes, at, length - at, position + at);
+  async read(position: number, bytes: Uint8Array): Promise<Uint8Array> {
+    for (let at = 0; at < bytes.byteLength; ) {
+      const { bytesRead } = await this.#file.read(bytes, at, bytes.byteLength - at, position + at);
       if (bytesRead === 0) throw new MoteError("MOTE_IO", `${this.#path} was changed`);
       at += bytesRead;
     }

@@ -4,7 +4,7 @@ import type { OldFile } from "./old-files.js";
 /** A hash of so many bytes decides whether a position is an anchor. */
 const anchorBytes = 32;
 const maxAnchors = 1_000_000;
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 /** Positions beyond are not indexed. */
 const maxPosition = 2 ** 32;
 
@@ -39,13 +39,14 @@ export class OldIndex {
 
   static async read(old: Iterable<OldFile>, { signal }: Cancellable): Promise<OldIndex> {
     const index = new OldIndex([...old]);
+    const buffer = new Uint8Array(readBytes);
     for (const [number, file] of index.#files.entries()) {
       for (const name of generalNames(file.path)) if (!index.#byName.has(name)) index.#byName.set(name, number);
       const hash = new ContentHash();
       const finder = new AnchorFinder(index.#anchorShift);
       for (let at = 0; at < file.size; at += readBytes) {
         signal?.throwIfAborted();
-        const bytes = await file.read(at, readBytes);
+        const bytes = await file.read(at, readBytes, buffer);
         hash.update(bytes);
         finder.find(bytes, (key, end) => index.#add(key, number, at + end - anchorBytes));
       }

@@ -47,8 +47,7 @@ export class OldPieces {
       for (let from = 0, to = 1; from < sorted.length; from = to++) {
         while (to < sorted.length && sorted[to] === (sorted[to - 1] ?? 0) + 1) to++;
         const position = (sorted[from] ?? 0) * blockBytes;
-        const bytes = await file.read(position, (to - from) * blockBytes);
-        into.set(bytes, start);
+        const bytes = await file.read(position, (to - from) * blockBytes, into.subarray(start));
         pieces.push({ file, position, start, end: start + bytes.byteLength });
         start += bytes.byteLength;
       }

@@ -1,0 +1,210 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { uncompressedBlob } from "@mote/layout";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyTarDiff, builtInEncoders, makeTarDiff, OldFiles } from "../src/index.js";
+import { operations, varint } from "../src/tar-diff/operations.js";
+import { sampleContent } from "./sample-content.js";
+import { inChunks, joined, tarBytes } from "./tar-bytes.js";
+
+let dir: string;
+let old: OldFiles;
+const content = sampleContent(100_000);
+const { data, open, copy, addData, seek } = operations;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "mote-hostile-"));
+  old = await openLayers(tarBytes([{ path: "etc/passwd", content }]));
+});
+afterAll(async () => {
+  await old[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true });
+});
+
+function openLayers(...layers: readonly Uint8Array[]): Promise<OldFiles> {
+  return OldFiles.open(
+    layers.map((layer) => () => inChunks(layer)),
+    { dir },
+  );
+}
+
+type Operation = readonly [kind: number, size: number, bytes?: string | Uint8Array];
+const encoded = (list: readonly Operation[]) =>
+  Buffer.concat(
+    list.flatMap(([kind, size, bytes = ""]) => [Uint8Array.of(kind, ...varint(size)), Buffer.from(bytes as string)]),
+  );
+
+async function diffOf(bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<Buffer> {
+  await using encoders = builtInEncoders();
+  const encoder = encoders.list.find(({ name }) => name.startsWith("zstd:"));
+  if (encoder === undefined) throw new Error("there is no encoder of zstd");
+  const stream = bytes instanceof Uint8Array ? inChunks(bytes) : bytes;
+  return Buffer.concat([Buffer.from("tardf1\n\0"), await joined(encoder.encode(stream))]);
+}
+
+const apply = (diff: Uint8Array, maxBytes = 1_000_000) =>
+  joined(applyTarDiff(inChunks(diff), old, { maxBytes, uncompress: (zstd) => uncompressedBlob(zstd, "the delta") }));
+
+describe("a tar-diff from elsewhere", () => {
+  it("is applied operation by operation", async () => {
+    const diff = await diffOf(
+      encoded([
+        [open, 13, "./etc//passwd"],
+        [seek, 1000],
+        [copy, 50],
+        [addData, 3, Uint8Array.of(1, 255, 0)],
+        [data, 3, "end"],
+        [copy, 2],
+        [seek, 0],
+        [copy, content.byteLength],
+      ]),
+    );
+    const added = Uint8Array.from(content.subarray(1050, 1053));
+    added[0] = (added[0] ?? 0) + 1;
+    added[1] = (added[1] ?? 0) + 255;
+    const expected = [content.subarray(1000, 1050), added, Buffer.from("end"), content.subarray(1053, 1055), content];
+    expect((await apply(diff)).equals(Buffer.concat(expected))).toBe(true);
+  });
+
+  it.each<[string, readonly Operation[]]>([
+    ["a path that leads out", [[open, 19, "../../../etc/passwd"]]],
+    ["a file that the old image does not have", [[open, 10, "etc/shadow"]]],
+    ["a path that is too long", [[open, 5000, "a".repeat(5000)]]],
+    ["a copy without a file", [[copy, 1]]],
+    [
+      "a position beyond the end of a file",
+      [
+        [open, 10, "etc/passwd"],
+        [seek, 100_001],
+      ],
+    ],
+    [
+      "a copy beyond the end of a file",
+      [
+        [open, 10, "etc/passwd"],
+        [seek, 99_999],
+        [copy, 2],
+      ],
+    ],
+    [
+      "differences beyond the end of a file",
+      [
+        [open, 10, "etc/passwd"],
+        [seek, 100_000],
+        [addData, 1, "a"],
+      ],
+    ],
+    ["an operation that does not exist", [[9, 0]]],
+    ["data that ends early", [[data, 100, "short"]]],
+  ])("is rejected with %s", async (_, list) => {
+    await expect(apply(await diffOf(encoded(list)))).rejects.toMatchObject({ code: "MOTE_INVALID_ARCHIVE" });
+  });
+
+  it("is rejected with a size that is not a safe integer, or never ends", async () => {
+    for (const size of [[...Array(8).fill(0xff), 0x01], Array(5000).fill(0x80)]) {
+      const diff = await diffOf(Uint8Array.of(data, ...size));
+      await expect(apply(diff)).rejects.toMatchObject({ code: "MOTE_INVALID_ARCHIVE" });
+    }
+  });
+
+  it("is rejected if it is truncated anywhere, or does not begin as one", async () => {
+    const diff = await diffOf(
+      encoded([
+        [data, 10, "0123456789"],
+        [open, 10, "etc/passwd"],
+        [copy, 5],
+      ]),
+    );
+    for (let end = 0; end < diff.byteLength; end++) {
+      await expect(apply(diff.subarray(0, end))).rejects.toMatchObject({ code: "MOTE_INVALID_ARCHIVE" });
+    }
+    for (const start of ["tardf2\n\0", "gzip"]) {
+      const other = Buffer.concat([Buffer.from(start), diff.subarray(start.length)]);
+      await expect(apply(other)).rejects.toMatchObject({ code: "MOTE_INVALID_ARCHIVE" });
+    }
+  });
+
+  it("ends early if the content is too large, whether it is copied or stored", async () => {
+    const copies = Array.from({ length: 1000 }, (): Operation[] => [
+      [seek, 0],
+      [copy, 100_000],
+    ]).flat();
+    await expect(apply(await diffOf(encoded([[open, 10, "etc/passwd"], ...copies])))).rejects.toMatchObject({
+      code: "MOTE_TOO_LARGE",
+    });
+    await expect(apply(await diffOf(encoded([[data, 2_000_000, "a"]])))).rejects.toMatchObject({
+      code: "MOTE_TOO_LARGE",
+    });
+  });
+
+  it("ends early if operations yield nothing", async () => {
+    const megabyte = Buffer.alloc(1024 * 1024, Uint8Array.of(data, 0));
+    let produced = 0;
+    async function* bomb() {
+      for (; produced < 40; produced++) yield megabyte;
+    }
+    const diff = await diffOf(bomb());
+    expect(diff.byteLength).toBeLessThan(100_000);
+    await expect(apply(diff)).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+  });
+
+  it("can be aborted", async () => {
+    const reason = new Error("enough");
+    const options = {
+      maxBytes: 1e9,
+      signal: AbortSignal.abort(reason),
+      uncompress: (zstd: AsyncIterable<Uint8Array>) => uncompressedBlob(zstd, "it"),
+    };
+    const diff = await diffOf(encoded([[data, 1, "a"]]));
+    await expect(joined(applyTarDiff(inChunks(diff), old, options))).rejects.toBe(reason);
+    await expect(joined(makeTarDiff(() => inChunks(content), old, options))).rejects.toBe(reason);
+  });
+});
+
+describe("the old files", () => {
+  const file = (path: string, text = path) => ({ path, content: Buffer.from(text) });
+
+  it("are those of all layers, with whiteouts applied", async () => {
+    await using files = await openLayers(
+      tarBytes([
+        file("./a/1"),
+        file("/a/2"),
+        file("b/1"),
+        file("c/d/1"),
+        file("c/d2"),
+        file("e", "lower"),
+        file("f/1"),
+        file("g"),
+      ]),
+      tarBytes([
+        file("a/.wh.1", ""),
+        file("b/.wh..wh..opq", ""),
+        file("b/2"),
+        file("c/.wh.d", ""),
+        file("e", "upper"),
+        { path: "f", type: "2" },
+        { path: "g/", type: "5" },
+      ]),
+    );
+    expect([...files].map(({ path }) => path).sort()).toEqual(["a/2", "b/2", "c/d2", "e", "g"]);
+    expect(Buffer.from((await files.get("e")?.read(0, 100)) ?? []).toString()).toBe("upper");
+    expect(files.get("a/1")).toBeUndefined();
+  });
+
+  it("have no paths that lead out, and long names", async () => {
+    const long = `${"d/".repeat(80)}file`;
+    await using files = await openLayers(tarBytes([file("../x"), file("a/../../y"), file(long, "long"), file("z/")]));
+    expect([...files].map(({ path }) => path)).toEqual([long]);
+  });
+
+  it("end where a tar is damaged, and are bounded", async () => {
+    const tar = Buffer.from(tarBytes([file("a"), file("b"), file("c")]));
+    tar[1024 + 10] = 0x7f;
+    await using files = await openLayers(tar);
+    expect([...files].map(({ path }) => path)).toEqual(["a"]);
+    const opening = OldFiles.open([() => inChunks(tarBytes([{ path: "a", content }]))], { dir, maxBytes: 99_999 });
+    await expect(opening).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+    expect(await readdir(dir)).toHaveLength(2);
+  });
+});
