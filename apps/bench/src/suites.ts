@@ -2,6 +2,7 @@ import { bicSuite } from "./bic-facts.js";
 import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Row } from "./compare.js";
+import { deltaSuite } from "./delta/delta-suite.js";
 import { fleetResults, fleetSuite } from "./fleet/fleet-suite.js";
 import { fleetComparisons, realFleetSuite } from "./fleet/real-fleet-suite.js";
 import { namesSuite } from "./many-names.js";
@@ -64,6 +65,13 @@ export const suites: Readonly<Record<string, Suite>> = {
       "The [simulation](benchmarks/fleet.md#a-real-run) of the same run gets the rates that were measured.",
     rows: realFleetSuite,
     details: () => ({ realFleets: fleetComparisons() }),
+  },
+  delta: {
+    title: "Deltas between versions of packages",
+    about:
+      "A delta from the old to the new version of real Debian and npm packages, each set as one layer. Size: of the new layer, compressed with gzip at " +
+      "its default level. The packages are fetched first, and each delta is made once, applied and compared.",
+    rows: deltaSuite,
   },
   start: {
     title: "Start-up",

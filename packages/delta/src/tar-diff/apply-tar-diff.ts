@@ -10,7 +10,7 @@ const zstdMagic = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
 const maxPathBytes = 4096;
 /** Operations that yield nothing, beyond those that the content allows for. */
 const moreOperationBytes = 16 * 1024 * 1024;
-/** Small operations are joined into chunks of this size. */
+/** The size of the chunks of the content. */
 const chunkBytes = 64 * 1024;
 
 export interface ApplyTarDiffOptions extends Cancellable {
@@ -30,81 +30,73 @@ export async function* applyTarDiff(
   { maxBytes, uncompress, signal }: ApplyTarDiffOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using reader = new OperationReader(uncompress(withoutMagic(diff)), 2 * maxBytes + moreOperationBytes);
-  const waiting = new Uint8Array(chunkBytes);
-  let waitingBytes = 0;
-  let total = 0;
-  for await (const bytes of appliedOperations(reader, old, maxBytes)) {
-    signal?.throwIfAborted();
-    total += bytes.byteLength;
-    if (total > maxBytes)
-      throw new MoteError("MOTE_TOO_LARGE", `the content of a delta has more than ${maxBytes} bytes`);
-    if (waitingBytes + bytes.byteLength > chunkBytes) {
-      yield waiting.slice(0, waitingBytes);
-      waitingBytes = 0;
-    }
-    if (bytes.byteLength > chunkBytes) yield bytes;
-    else {
-      waiting.set(bytes, waitingBytes);
-      waitingBytes += bytes.byteLength;
-    }
-  }
-  if (waitingBytes > 0) yield waiting.slice(0, waitingBytes);
-}
-
-async function* appliedOperations(
-  reader: OperationReader,
-  old: Pick<OldFiles, "get">,
-  maxBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
   let source: OldPosition | undefined;
-  for (let operation = await reader.next(); operation !== undefined; operation = await reader.next()) {
+  let chunk = new Uint8Array(chunkBytes);
+  let filled = 0;
+  let allowed = maxBytes;
+  for (;;) {
+    signal?.throwIfAborted();
+    // Waiting for what is there already would take most of the time.
+    const next = reader.next();
+    const operation = next instanceof Promise ? await next : next;
+    if (operation === undefined) break;
     const { kind, size } = operation;
     if (kind === operations.open) {
       source = await open(reader, size, old);
       continue;
     }
-    if (kind === operations.data) {
-      if (size > maxBytes)
-        throw new MoteError("MOTE_TOO_LARGE", `the content of a delta has more than ${maxBytes} bytes`);
-      yield* reader.data(size);
+    if (kind > operations.seek) throw invalidDiff(`the operation ${kind} does not exist`);
+    if (source === undefined && kind !== operations.data) throw invalidDiff("it reads a file before it opens one");
+    if (kind === operations.seek) {
+      source?.seek(size);
       continue;
     }
-    if (kind !== operations.copy && kind !== operations.addData && kind !== operations.seek) {
-      throw invalidDiff(`the operation ${kind} does not exist`);
-    }
-    if (source === undefined) throw invalidDiff("it reads a file before it opens one");
-    if (kind === operations.seek) source.seek(size);
-    else if (kind === operations.addData) {
-      for await (const differences of reader.data(size)) yield* added(source, differences);
-    } else {
-      for (let left = size; left > 0; ) {
-        const bytes = await source.read(left);
-        left -= bytes.byteLength;
-        yield bytes;
+    allowed -= size;
+    if (allowed < 0) throw new MoteError("MOTE_TOO_LARGE", `the content of a delta has more than ${maxBytes} bytes`);
+    for (let left = size; left > 0; ) {
+      if (filled === chunkBytes) {
+        yield chunk;
+        chunk = new Uint8Array(chunkBytes);
+        filled = 0;
       }
+      const room = Math.min(left, chunkBytes - filled);
+      const reading = kind === operations.copy && source !== undefined ? source.read(room) : reader.data(room);
+      const bytes = reading instanceof Promise ? await reading : reading;
+      chunk.set(bytes, filled);
+      if (kind === operations.addData && source !== undefined) {
+        const adding = addOld(chunk.subarray(filled, filled + bytes.byteLength), source);
+        if (adding !== undefined) await adding;
+      }
+      filled += bytes.byteLength;
+      left -= bytes.byteLength;
     }
+  }
+  if (filled > 0) yield chunk.subarray(0, filled);
+}
+
+/** Adds bytes of OLD. Returns a promise if they must be read first. */
+function addOld(bytes: Uint8Array, source: OldPosition): Promise<void> | undefined {
+  const reading = source.read(bytes.byteLength);
+  if (reading instanceof Promise) return reading.then((old) => added(old));
+  return added(reading);
+
+  function added(old: Uint8Array): Promise<void> | undefined {
+    for (let at = 0; at < old.byteLength; at++) bytes[at] = (bytes[at] as number) + (old[at] as number);
+    return old.byteLength === bytes.byteLength ? undefined : addOld(bytes.subarray(old.byteLength), source);
   }
 }
 
 async function open(reader: OperationReader, size: number, old: Pick<OldFiles, "get">): Promise<OldPosition> {
   if (size > maxPathBytes) throw invalidDiff(`a path has more than ${maxPathBytes} bytes`);
   const chunks: Uint8Array[] = [];
-  for await (const bytes of reader.data(size)) chunks.push(bytes);
+  for (let left = size; left > 0; left -= chunks.at(-1)?.byteLength ?? 0) {
+    // The memory of the reader may be reused.
+    chunks.push(new Uint8Array(await reader.data(left)));
+  }
   const path = plainPath(Buffer.concat(chunks));
   const file = path === undefined ? undefined : old.get(path);
   if (file === undefined) throw invalidDiff("it needs a file that the old image does not have", { path });
   return new OldPosition(file);
-}
-
-async function* added(source: OldPosition, differences: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = 0; at < differences.byteLength; ) {
-    const bytes = await source.read(differences.byteLength - at);
-    for (let each = 0; each < bytes.byteLength; each++) {
-      bytes[each] = ((bytes[each] ?? 0) + (differences[at + each] ?? 0)) & 0xff;
-    }
-    at += bytes.byteLength;
-    yield bytes;
-  }
 }
 
 /** Yields what follows the magic number, which must begin as zstd. */

@@ -1,5 +1,5 @@
 import type { Cancellable } from "@mote/core";
-import { encodeStandardZstd } from "../go-encoders.js";
+import { compressZstd } from "./compress-zstd.js";
 import { contentWindows, type Stretch } from "./content-windows.js";
 import { Matcher } from "./matcher.js";
 import type { OldFile, OldFiles } from "./old-files.js";
@@ -37,7 +37,7 @@ export async function* makeTarDiff(
   options: MakeTarDiffOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield tarDiffMagic;
-  yield* encodeStandardZstd(encodedOperations(content, old, options), options);
+  yield* compressZstd(encodedOperations(content, old, options), options);
 }
 
 async function* encodedOperations(

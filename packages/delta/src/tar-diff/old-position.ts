@@ -23,20 +23,24 @@ export class OldPosition {
     this.#position = position;
   }
 
-  /** Reads up to `size` bytes, at least one, and advances. The bytes are the caller's. @throws MOTE_INVALID_ARCHIVE at the end of the file */
-  async read(size: number): Promise<Uint8Array> {
+  /** Reads up to `size` bytes, at least one, and advances. They are valid until the next read. @throws MOTE_INVALID_ARCHIVE at the end of the file */
+  read(size: number): Uint8Array | Promise<Uint8Array> {
     if (size > this.#file.size - this.#position) throw this.#beyondEnd();
-    let from = this.#position - this.#aheadStart;
-    if (from < 0 || from >= this.#ahead.byteLength) {
-      const isSequential = from === this.#ahead.byteLength;
-      this.#readBytes = isSequential ? Math.min(2 * this.#readBytes, maxReadBytes) : minReadBytes;
-      const length = Math.max(this.#readBytes, Math.min(size, maxReadBytes));
-      this.#ahead = await this.#file.read(this.#position, length);
-      this.#aheadStart = this.#position;
-      from = 0;
-    }
-    // Not slice: of a Buffer it would not copy.
-    const bytes = new Uint8Array(this.#ahead.subarray(from, from + size));
+    const from = this.#position - this.#aheadStart;
+    return from < 0 || from >= this.#ahead.byteLength ? this.#readAhead(size, from) : this.#take(from, size);
+  }
+
+  async #readAhead(size: number, from: number): Promise<Uint8Array> {
+    const isSequential = from === this.#ahead.byteLength;
+    this.#readBytes = isSequential ? Math.min(2 * this.#readBytes, maxReadBytes) : minReadBytes;
+    const length = Math.max(this.#readBytes, Math.min(size, maxReadBytes));
+    this.#ahead = await this.#file.read(this.#position, length);
+    this.#aheadStart = this.#position;
+    return this.#take(0, size);
+  }
+
+  #take(from: number, size: number): Uint8Array {
+    const bytes = this.#ahead.subarray(from, from + size);
     this.#position += bytes.byteLength;
     return bytes;
   }

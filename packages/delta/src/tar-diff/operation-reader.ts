@@ -1,5 +1,27 @@
 import { MoteError } from "@mote/core";
 
+/** A number, and at most eight bytes of a size. */
+const maxHeadBytes = 9;
+
+export interface Operation {
+  readonly kind: number;
+  readonly size: number;
+}
+
+/** A varint. */
+class OperationSize {
+  value = 0;
+  #scale = 1;
+
+  /** Returns whether it is complete. @throws MOTE_INVALID_ARCHIVE if it is not a safe integer */
+  add(byte: number): boolean {
+    this.value += (byte & 0x7f) * this.#scale;
+    if (!Number.isSafeInteger(this.value) || this.#scale > 2 ** 49) throw invalidDiff("a size is not valid");
+    this.#scale *= 0x80;
+    return byte < 0x80;
+  }
+}
+
 /** Reads operations from a stream of bytes that arrives in chunks. */
 export class OperationReader implements AsyncDisposable {
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -15,28 +37,38 @@ export class OperationReader implements AsyncDisposable {
   }
 
   /** Reads the number and size of an operation. Returns undefined at the end. @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE */
-  async next(): Promise<{ readonly kind: number; readonly size: number } | undefined> {
+  next(): Operation | Promise<Operation | undefined> {
+    if (this.#chunk.byteLength - this.#at < maxHeadBytes) return this.#nextAcrossChunks();
+    const kind = this.#chunk[this.#at++] as number;
+    const size = new OperationSize();
+    while (!size.add(this.#chunk[this.#at++] as number));
+    return { kind, size: size.value };
+  }
+
+  async #nextAcrossChunks(): Promise<Operation | undefined> {
     if (this.#at === this.#chunk.byteLength && !(await this.#fill())) return undefined;
-    const kind = this.#chunk[this.#at++] ?? 0;
-    let size = 0;
-    for (let scale = 1; ; scale *= 0x80) {
+    const kind = this.#chunk[this.#at++] as number;
+    const size = new OperationSize();
+    for (;;) {
       if (this.#at === this.#chunk.byteLength && !(await this.#fill())) throw truncated();
-      const byte = this.#chunk[this.#at++] ?? 0;
-      size += (byte & 0x7f) * scale;
-      if (!Number.isSafeInteger(size) || scale > 2 ** 49) throw invalidDiff("a size is not valid");
-      if (byte < 0x80) return { kind, size };
+      if (size.add(this.#chunk[this.#at++] as number)) return { kind, size: size.value };
     }
   }
 
-  /** Yields the data of an operation. */
-  async *data(size: number): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let left = size; left > 0; ) {
-      if (this.#at === this.#chunk.byteLength && !(await this.#fill())) throw truncated();
-      const bytes = this.#chunk.subarray(this.#at, this.#at + left);
-      this.#at += bytes.byteLength;
-      left -= bytes.byteLength;
-      yield bytes;
-    }
+  /** Reads up to `size` bytes of the data of an operation, at least one. They are valid until the next read. @throws as `next` */
+  data(size: number): Uint8Array | Promise<Uint8Array> {
+    return this.#at < this.#chunk.byteLength
+      ? this.#take(size)
+      : this.#fill().then((isThere) => {
+          if (!isThere) throw truncated();
+          return this.#take(size);
+        });
+  }
+
+  #take(size: number): Uint8Array {
+    const bytes = this.#chunk.subarray(this.#at, this.#at + size);
+    this.#at += bytes.byteLength;
+    return bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
