@@ -16,4 +16,5 @@ export { gzipHeaderOf } from "./gzip-header.js";
 export { maxContentBytes, type Replayed, type ReplayOptions, replay, replayWith } from "./replay.js";
 export { type ApplyTarDiffOptions, applyTarDiff } from "./tar-diff/apply-tar-diff.js";
 export { type MakeTarDiffOptions, makeTarDiff } from "./tar-diff/make-tar-diff.js";
-export { type OldFile, OldFiles, type OldFilesOptions } from "./tar-diff/old-files.js";
+export type { OldFile } from "./tar-diff/old-file.js";
+export { OldFiles, type OldFilesOptions } from "./tar-diff/old-files.js";

@@ -17,7 +17,7 @@ function encoded({ path, content = new Uint8Array(0), type = "0" }: TarEntry): U
   return [header("pax", record.byteLength, "x"), record, padding(record), ...entry];
 }
 
-export function header(path: string, size: number, type: string): Uint8Array {
+function header(path: string, size: number, type: string): Uint8Array {
   const block = Buffer.alloc(512);
   block.write(path, 0, 100);
   block.write("0000644\0", 100);

@@ -1,4 +1,4 @@
-import type { OldFile } from "./old-files.js";
+import type { OldFile } from "./old-file.js";
 import type { TarEntry } from "./tar-parts.js";
 
 const whiteout = ".wh.";

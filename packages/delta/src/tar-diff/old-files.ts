@@ -3,21 +3,13 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
 import { LayerFiles } from "./layer-files.js";
+import type { OldFile } from "./old-file.js";
 import { TarParts } from "./tar-parts.js";
 
 /** The unpacked size of large images, with room to spare. */
 const defaultMaxBytes = 64 * 1024 ** 3;
 const maxEntries = 2_000_000;
 const writeBytes = 1024 * 1024;
-
-/** A regular file of OLD with random access. */
-export interface OldFile {
-  /** Without "/" or "./" in front. */
-  readonly path: string;
-  readonly size: number;
-  /** Reads up to `length` bytes; fewer only at the end. @param into memory of that size or more to use for the result */
-  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
-}
 
 export interface OldFilesOptions extends Cancellable {
   /** An existing folder for the contents of the files. */

@@ -1,5 +1,5 @@
 import type { Cancellable } from "@mote/core";
-import type { OldFile } from "./old-files.js";
+import type { OldFile } from "./old-file.js";
 
 /** A hash of so many bytes decides whether a position is an anchor. */
 const anchorBytes = 32;

@@ -1,5 +1,5 @@
 import type { Piece } from "./matcher.js";
-import type { OldFile } from "./old-files.js";
+import type { OldFile } from "./old-file.js";
 
 /** Files are used in blocks of this size. */
 const blockBytes = 32 * 1024;

@@ -1,4 +1,4 @@
-import type { OldFile } from "./old-files.js";
+import type { OldFile } from "./old-file.js";
 import { invalidDiff } from "./operation-reader.js";
 
 /** Small reads in many places must not read much more than they use. */
