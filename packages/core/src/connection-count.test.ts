@@ -19,8 +19,12 @@ test("a host that limits each connection gets more until the limit", () => {
   expect(run(6, 10, (connections) => connections * 50e6).used).toEqual([1, 2, 4, 6]);
 });
 
+test("a link that is as fast as hashing gets no more connections", () => {
+  expect(run(6, 100, () => 500e6).used).toEqual([1]);
+});
+
 test("a link that one connection fills keeps one, and is measured again less and less often", () => {
-  const { used } = run(6, 100, () => 500e6);
+  const { used } = run(6, 100, () => 100e6);
   expect(used.slice(0, 3)).toEqual([1, 2, 1]);
   expect(Math.max(...used)).toBe(2);
   expect(used.filter((connections) => connections === 2).length).toBeLessThan(6);

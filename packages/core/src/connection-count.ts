@@ -17,6 +17,8 @@ const measureMs = 800;
 const firstPauseMs = 5_000;
 const longestPauseMs = 80_000;
 const leastGain = 0.1;
+/** In bytes per second. From here on, hashing and writing limit the rate, and more connections only bring bytes out of order. */
+const enoughRate = 300_000_000;
 
 const firstRangeBytes = 32 * 1024 * 1024;
 const smallestRangeBytes = 16 * 1024 * 1024;
@@ -85,7 +87,8 @@ export class MeasuredConnections implements ConnectionCount {
       return;
     }
     this.#best = { connections: this.#connections, rate };
-    this.#use(Math.min(this.#most, this.#isDoubling ? 2 * this.#connections : this.#connections + 1), settleMs);
+    const more = this.#isDoubling ? 2 * this.#connections : this.#connections + 1;
+    this.#use(rate >= enoughRate ? this.#connections : Math.min(this.#most, more), settleMs);
   }
 
   #use(connections: number, afterMs: number): void {

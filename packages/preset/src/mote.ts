@@ -95,6 +95,11 @@ export interface MoveOptions extends Cancellable {
    * most 16.
    */
   readonly connectionsPerBlob?: number | undefined;
+  /**
+   * Bytes per second to read, and as many to send to registries, shared fairly by the blobs of the transfer; or by the name of a registry to read
+   * from and to send to it. Default: no limit.
+   */
+  readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
   /**
    * In a plain folder: replace existing files that differ. In an archive: replace a different image with the same name, and a file
@@ -164,6 +169,10 @@ export interface MirrorSettings {
   readonly freshMs?: number | undefined;
   /** Never contact an upstream. Default false. */
   readonly offline?: boolean | undefined;
+  /**
+   * Bytes per second to read from all upstreams, shared fairly by blobs, or by the name of an upstream's host to read from it. Default: no limit.
+   */
+  readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
 }
 
 export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough" | "push" | "fleet"> {

@@ -33,6 +33,7 @@ export async function pullInto(
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
       connectionsPerBlob: settings.connectionsPerBlob,
+      maxRate: settings.maxRate,
     });
     progress.end();
     out.result({ source, ...report, placed }, placedLines(placed));

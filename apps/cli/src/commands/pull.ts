@@ -48,6 +48,7 @@ async function unpackImage(
       platform: platforms[0],
       concurrency: settings.concurrency,
       connectionsPerBlob: settings.connectionsPerBlob,
+      maxRate: settings.maxRate,
     });
     progress.end();
     warnOfSkipped(out, placed);
@@ -105,6 +106,7 @@ export async function transferImage(
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
       connectionsPerBlob: settings.connectionsPerBlob,
+      maxRate: settings.maxRate,
     };
     if (destination === undefined) return mote.pull(source, undefined, transferOptions);
     return mote.copy(source, destination, transferOptions);

@@ -53,9 +53,17 @@ async function pushFiles(
   await assertNoImages(files);
   if (await goesToStdout(destination)) out.leaveStdout();
   await using mote = await openCache(context, { cacheOptional: true });
-  const { concurrency } = settings;
+  const { concurrency, maxRate } = settings;
   await transferWithProgress(context, { files }, destination, (onEvent) => {
-    const transferOptions = { signal, onEvent, artifactType, annotations, overwrite: options.force, concurrency };
+    const transferOptions = {
+      signal,
+      onEvent,
+      artifactType,
+      annotations,
+      overwrite: options.force,
+      concurrency,
+      maxRate,
+    };
     return mote.pushFiles(files, destination, transferOptions);
   });
 }

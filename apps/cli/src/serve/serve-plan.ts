@@ -76,7 +76,7 @@ export function planServe(options: ServeCommandOptions, settings: Settings) {
       clientLimit: readClientLimit(options.limitClient),
       push: options.push,
       advertise,
-      mirror: { upstreams, defaultUpstream, freshMs, offline },
+      mirror: { upstreams, defaultUpstream, freshMs, offline, maxRate: settings.maxRate },
     },
   };
 }

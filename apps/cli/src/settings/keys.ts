@@ -23,6 +23,8 @@ export interface KeySpec<T> {
   readonly variable: string;
   /** The option that sets it, without dashes. */
   readonly flag?: string;
+  /** Another option that does. */
+  readonly otherFlag?: string;
   /** The default, for people. */
   readonly byDefault: string;
   /** A value in a configuration file. */
@@ -128,9 +130,10 @@ const keys = {
   maxRate: key({
     kind: rates,
     summary:
-      "limit on the bytes per second that mote sync reads from all sources together, or that it reads from and sends to each of these registries",
+      "limit on the bytes per second that a transfer reads, and on those that it sends to registries; or on those it reads from and sends to each of these registries. mote serve limits what it reads from its upstreams",
     variable: "MOTE_MAX_RATE",
-    flag: "max-rate",
+    flag: "limit-rate",
+    otherFlag: "max-rate",
     byDefault: "no limit",
     example: { "docker.io": "10MB", "registry.lan:5000": "50MB" },
     inProject: true,

@@ -93,8 +93,10 @@ function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
 function fromFlags(flags: Surroundings["flags"], { env, cwd }: Pick<Surroundings, "env" | "cwd">): Found {
   const found: Found = {};
   for (const name of keyNames) {
-    const { flag, kind } = keySpec(name);
-    const given = flag === undefined ? undefined : (flags[flag] ?? flags[camelCase(flag)]);
+    const { flag: first, otherFlag, kind } = keySpec(name);
+    const givenBy = (flag: string) => flags[flag] ?? flags[camelCase(flag)];
+    const flag = [first, otherFlag].find((each) => each !== undefined && givenBy(each) !== undefined);
+    const given = flag && givenBy(flag);
     if (flag === undefined || given === undefined || given === false) continue;
     const text = Array.isArray(given) ? given.join(" ") : String(given);
     let value: unknown;

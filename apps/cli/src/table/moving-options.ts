@@ -22,6 +22,12 @@ export const movingOptions = {
   "max-unpacked": { value: "SIZE", summary: "limit on the unpacked size of archives (default 100GiB)" },
   force: { summary: "replace existing files, and images in an archive, that have other content" },
   concurrency: { value: "N", summary: "number of blobs transferred in parallel" },
+  "limit-rate": {
+    value: "[HOST=]SIZE",
+    many: true,
+    summary:
+      "limit on the bytes per second read, and on those sent to registries, shared by all blobs; or on those of this registry",
+  },
 } as const satisfies Options;
 
 /** The options of commands whose source may be a registry. */

@@ -23,6 +23,11 @@ export const serve = command({
     },
     fresh: { value: "TIME", default: "60s", summary: "how long a tag is served without asking its upstream again" },
     offline: { summary: "never ask an upstream: serve only what is stored" },
+    "limit-rate": {
+      value: "[HOST=]SIZE",
+      many: true,
+      summary: "limit on the bytes per second read from upstreams, shared by all blobs; or on those of this upstream",
+    },
     push: { summary: "take pushes and deletions of repositories that no upstream has" },
     "max-size": {
       value: "SIZE",

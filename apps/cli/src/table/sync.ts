@@ -51,11 +51,8 @@ export const sync = command({
     },
     yes: { short: "y", summary: "remove without asking" },
     junit: { value: "FILE", summary: "write the report as JUnit XML, for CI", completes: "file" },
-    "max-rate": {
-      value: "[HOST=]SIZE",
-      many: true,
-      summary: "limit on the bytes read per second, or read from and sent to this registry",
-    },
+    "limit-rate": movingOptions["limit-rate"],
+    "max-rate": { value: "[HOST=]SIZE", many: true, summary: "the same as --limit-rate" },
     "max-unpacked": movingOptions["max-unpacked"],
     concurrency,
     ...connectionsOption,

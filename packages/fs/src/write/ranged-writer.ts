@@ -12,6 +12,7 @@ import {
 import type { BlobStore } from "../blobs/blob-store.js";
 import { ChunkHasher, chunkBytes } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
+import { FileChunks } from "../disk/file-chunks.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
 import type { RangeNote } from "../processes/range-note.js";
@@ -193,17 +194,22 @@ export class RangedBlobWriter implements RangedWriter {
 
   async #hashWritten(): Promise<void> {
     const { file, written } = this.#start;
-    const buffer = new Uint8Array(Math.min(sliceBytes, this.#store.budget.chunkBytes));
     while (this.#hashed < written.prefixEnd && this.#error === undefined) {
-      const into = buffer.subarray(0, Math.min(buffer.byteLength, written.prefixEnd - this.#hashed));
-      let got: number;
+      const range = { start: this.#hashed, end: written.prefixEnd };
+      const chunks = new FileChunks(file.fd, range, () => this.#store.budget.chunkBytes, { reuse: true });
       try {
-        got = await asynchronousCalls.read(file.fd, into, this.#hashed);
+        for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+          await this.#hash(chunk);
+          if (this.#error !== undefined) return;
+        }
       } catch (error) {
         throw fileError(error, "read", file.path);
+      } finally {
+        await chunks.stop();
       }
-      if (got === 0) throw new MoteError("MOTE_IO", `${file.path} was cut short while it was written; try again`);
-      await this.#hash(into.subarray(0, got));
+      if (this.#hashed < range.end) {
+        throw new MoteError("MOTE_IO", `${file.path} was cut short while it was written; try again`);
+      }
     }
   }
 

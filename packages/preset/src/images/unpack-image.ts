@@ -17,12 +17,12 @@ export async function unpackImage(
   }: { readonly parts: Parts; readonly mover: Mover; readonly unpack: UnpackOptions | undefined },
   source: string,
   dir: string,
-  { overwrite = false, platform, signal, onEvent, concurrency, connectionsPerBlob }: UnpackImageOptions,
+  { overwrite = false, platform, signal, onEvent, concurrency, connectionsPerBlob, maxRate }: UnpackImageOptions,
 ): Promise<UnpackedImage> {
   if (!overwrite) await assertEmpty(dir, { signal });
   await using files = await openImageFiles(parts, source, { platform, signal, unpack });
   const chosen = platform ?? files.chosenPlatform;
-  const pulling: PullOptions = { platform: chosen, signal, onEvent, concurrency, connectionsPerBlob };
+  const pulling: PullOptions = { platform: chosen, signal, onEvent, concurrency, connectionsPerBlob, maxRate };
   // Without a cache, the layers are read from the source.
   const report: MoveReport | undefined =
     parts.cache instanceof NilCache ? undefined : await mover.pull(source, undefined, pulling);

@@ -8,6 +8,8 @@ export interface UnpackImageOptions extends ImageFilesOptions {
   readonly concurrency?: number | undefined;
   /** As in `PullOptions`. */
   readonly connectionsPerBlob?: number | undefined;
+  /** As in `PullOptions`. */
+  readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   /** Write into a folder that is not empty, and replace files in it. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
 }

@@ -1,12 +1,13 @@
 import type { FleetOptions, Mirror } from "@mote/mirror";
 import type { MirrorSettings } from "../mote.js";
 import type { Parts } from "../parts.js";
+import { RateLimits } from "../transfers/rate-limits.js";
 import type { SizeBound } from "../transfers/size-bound.js";
 import { upstreamRegistries } from "./upstream-registries.js";
 
 /** Opens a mirror over the cache. @throws MOTE_INVALID_REFERENCE · TypeError for an upstream that is given twice */
 export async function openMirror(
-  { upstreams, ...settings }: MirrorSettings,
+  { upstreams, maxRate, ...settings }: MirrorSettings,
   {
     cache,
     tags,
@@ -25,6 +26,6 @@ export async function openMirror(
     ...{ cache, tags, logger, fleet },
     onStored: (bytes) => sizeBound?.enforce(bytes),
     onFull: () => sizeBound?.freeDiskSpace(),
-    upstreams: await upstreamRegistries(upstreams, endpoints),
+    upstreams: await upstreamRegistries(upstreams, endpoints, new RateLimits(maxRate)),
   });
 }

@@ -1,6 +1,7 @@
 import { MoteError } from "@mote/core";
 import type { UpstreamRegistry } from "@mote/mirror";
 import type { Endpoints } from "../endpoints/endpoints.js";
+import { limitedReads, limitedSource, type RateLimits } from "../transfers/rate-limits.js";
 import { FirstWithBlob } from "./first-with-blob.js";
 import { UpstreamCounters } from "./upstream-counters.js";
 
@@ -21,6 +22,7 @@ const dockerHub = { aliases: ["index.docker.io", "registry-1.docker.io"], implic
 export async function upstreamRegistries(
   upstreams: readonly string[],
   endpoints: Endpoints,
+  rates: RateLimits,
 ): Promise<UpstreamRegistry[]> {
   const { listRepositories, MirroredRepository, readRegistry, RegistryCache, RegistryRepository } = await import(
     "@mote/registry"
@@ -46,9 +48,13 @@ export async function upstreamRegistries(
         const blobs = found.map(
           ({ namespace, ...mirror }) => new RegistryCache(client, mirror, { ...options, namespace }),
         );
+        const source = found.length === 0 ? endpoint : new MirroredRepository(client, location, found, options);
         return {
-          source: found.length === 0 ? endpoint : new MirroredRepository(client, location, found, options),
-          blobs: new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]),
+          source: limitedSource(source, rates),
+          blobs: limitedReads(
+            new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]),
+            rates.ofSource(source.ref),
+          ),
           tags: (options) => endpoint.tags(options),
         };
       },

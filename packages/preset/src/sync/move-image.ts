@@ -14,9 +14,9 @@ import { openRebuilder } from "../rebuild/open-rebuilder.js";
 import type { RebuildQueue } from "../rebuild/rebuild-queue.js";
 import { SelectedPlatforms } from "../sources/selected-platforms.js";
 import type { Mover } from "../transfers/mover.js";
+import type { RateLimits } from "../transfers/rate-limits.js";
 import type { ImageName } from "./image-name.js";
 import { type PlannedCount, planningDestination } from "./plan-destination.js";
-import { limitedSends, limitedSource, type RateLimits } from "./rate-limit.js";
 import { assertReliedOn, readReliedOn } from "./relied-on.js";
 import { keptOpen, type SourcePool } from "./source-pool.js";
 import type { SyncTarget } from "./sync-target.js";
@@ -79,13 +79,14 @@ interface Transferring extends MoveContext {
 async function transferImage(source: ContentSource, image: MovableImage, context: Transferring): Promise<Moved> {
   const { mover, parts, rates, target } = context;
   const { ref, name } = image;
-  const destination = limitedSends(keepingOpen(context.destination), rates);
+  const destination = keepingOpen(context.destination);
   const before = { wasCurrent: false };
   const sent = { blobs: 0, bytes: 0 };
   await using rebuilder = await openRebuilder(ref, parts, { mode: context.delta, queue: context.queue });
-  const { report, selected } = await runTransfer(limitedSource(source, rates), image, context, (options) =>
+  const { report, selected } = await runTransfer(source, image, context, (options) =>
     mover.transfer(options.source, destination, {
       ...options.transfer,
+      rates,
       rebuild: rebuilder?.rebuild,
       onEvent: (event) => {
         context.onEvent?.(event, image);

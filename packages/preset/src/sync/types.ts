@@ -40,9 +40,7 @@ export interface SyncOptions extends Cancellable {
   readonly overwrite?: boolean | undefined;
   /** Writes an archive in parts of at most this many bytes. */
   readonly partBytes?: number | undefined;
-  /**
-   * Bytes per second to read from all sources together, or by the name of a registry to read from and to send to it. Default: no limit.
-   */
+  /** As in `PullOptions`, for all images together. */
   readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   /** Called once with the number of images, before the first is moved. */
   readonly onFound?: ((images: number) => void) | undefined;

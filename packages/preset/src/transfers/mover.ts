@@ -25,10 +25,14 @@ import { otherTag } from "../references/references.js";
 import { readFromOrigin } from "../sources/read-from-origin.js";
 import { SelectedPlatforms } from "../sources/selected-platforms.js";
 import { type MoveReport, withReferences } from "./move-report.js";
+import { limitedSends, limitedSource, RateLimits } from "./rate-limits.js";
 import type { SizeBound } from "./size-bound.js";
 
 type Transferring = MoveOptions &
-  Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify" | "rebuild">;
+  Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify" | "rebuild"> & {
+    /** Limits that several transfers share. Default: those of `maxRate`. */
+    readonly rates?: RateLimits | undefined;
+  };
 
 /** Moves images and files through the cache, and names them there. */
 export class Mover {
@@ -211,16 +215,17 @@ export class Mover {
     const { transfer } = await import("@mote/transfer");
     const { cache, bic, endpoints, references, logger } = this.#parts;
     const lease = await this.#sizeBound?.lease(options);
+    const { maxRate, rates = new RateLimits(maxRate), ...moving } = options;
     let fetchedNothing = false;
     try {
       const report = await transfer({
-        ...options,
-        source,
-        destination,
+        ...moving,
+        source: limitedSource(source, rates),
+        destination: destination && limitedSends(destination, rates),
         cache,
         bic,
         refCodec: references.codec,
-        openSource: (ref) => endpoints.source(ref),
+        openSource: async (ref) => limitedSource(await endpoints.source(ref), rates),
         lease,
         logger,
       });

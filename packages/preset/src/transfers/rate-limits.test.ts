@@ -1,6 +1,13 @@
-import { type ContentDestination, collectChunks, type Descriptor, digestBytes, type RegistryRef } from "@mote/core";
+import {
+  BytesReader,
+  type ContentDestination,
+  collectChunks,
+  type Descriptor,
+  digestBytes,
+  type RegistryRef,
+} from "@mote/core";
 import { expect, it } from "vitest";
-import { limitedSends, RateLimit, RateLimits } from "./rate-limit.js";
+import { limitedSends, limitedSource, RateLimits } from "./rate-limits.js";
 
 const at = (registry: string): RegistryRef => ({ transport: "docker", registry, repository: "app" });
 
@@ -15,13 +22,12 @@ it("the limit of a registry holds for what is read from it and sent to it, and f
   }
 });
 
-it("a limit without a registry is one for all sources, and for no destination", () => {
+it("a limit without a registry is one for all sources, and one for all registries that are sent to", () => {
   const rates = new RateLimits(1000);
   expect(rates.ofSource(at("docker.io"))).toBe(rates.ofSource({ transport: "oci", path: "layout" }));
-  expect([rates.ofSource(at("docker.io")), rates.ofDestination(at("docker.io"))]).toEqual([
-    expect.any(RateLimit),
-    undefined,
-  ]);
+  expect(rates.ofDestination(at("docker.io"))).toBe(rates.ofDestination(at("ghcr.io")));
+  expect(rates.ofDestination(at("docker.io"))).not.toBe(rates.ofSource(at("docker.io")));
+  expect(rates.ofDestination({ transport: "oci", path: "layout" })).toBeUndefined();
   expect(new RateLimits(undefined).ofSource(at("docker.io"))).toBeUndefined();
 });
 
@@ -47,4 +53,27 @@ it("a limited destination gets the same bytes, and a wait ends when it is aborte
   const slow = limitedSends(destination, new RateLimits({ "docker.io": 1e-3 }));
   const sending = slow.blob(descriptor, chunks(), { signal: AbortSignal.abort(reason) });
   await expect(sending).rejects.toBe(reason);
+});
+
+it("a limited source is the same object otherwise, private fields included", async () => {
+  class Source {
+    readonly ref = at("docker.io");
+    readonly servesRanges = true;
+    readonly #bytes = new Uint8Array([1, 2, 3]);
+    async resolve(): Promise<Descriptor> {
+      return { digest: digestBytes(this.#bytes), size: 3, mediaType: "text/plain" };
+    }
+    async manifest() {
+      return this.#bytes;
+    }
+    async blob(descriptor: Descriptor) {
+      return new BytesReader(descriptor, this.#bytes);
+    }
+  }
+  const limited = limitedSource(new Source(), new RateLimits(1e6));
+  const descriptor = await limited.resolve("x");
+  expect(limited.servesRanges).toBe(true);
+  expect(await collectChunks(await limited.blob(descriptor), { maxBytes: 3, what: "blob" })).toEqual(
+    new Uint8Array([1, 2, 3]),
+  );
 });

@@ -1,0 +1,92 @@
+import type { ContentDestination, ContentSource, MoteReader, MoteSource, Ref } from "@mote/core";
+import { RateLimit } from "./rate-limit.js";
+
+/** In bytes per second: one limit for all that is read and another for all that is sent to registries, or those of some registries. */
+export type MaxRate = number | Readonly<Record<string, number>>;
+
+/** The limits of a run. */
+export class RateLimits {
+  readonly #reads: RateLimit | undefined;
+  readonly #sends: RateLimit | undefined;
+  readonly #registries: ReadonlyMap<string, RateLimit>;
+
+  constructor(maxRate: MaxRate | undefined) {
+    this.#reads = typeof maxRate === "number" ? new RateLimit(maxRate) : undefined;
+    this.#sends = typeof maxRate === "number" ? new RateLimit(maxRate) : undefined;
+    const byRegistry = typeof maxRate === "object" ? Object.entries(maxRate) : [];
+    this.#registries = new Map(byRegistry.map(([registry, rate]) => [registry, new RateLimit(rate)]));
+  }
+
+  ofSource(ref: Ref | undefined): RateLimit | undefined {
+    return this.#reads ?? this.#ofRegistry(ref);
+  }
+
+  /** Returns undefined for a local destination. */
+  ofDestination(ref: Ref | undefined): RateLimit | undefined {
+    return ref?.transport === "docker" ? (this.#sends ?? this.#ofRegistry(ref)) : undefined;
+  }
+
+  #ofRegistry(ref: Ref | undefined): RateLimit | undefined {
+    return ref?.transport === "docker" ? this.#registries.get(ref.registry) : undefined;
+  }
+}
+
+/** Returns the source with its blobs read at most at its rate. */
+export function limitedSource(source: ContentSource, rates: RateLimits): ContentSource {
+  const rate = rates.ofSource(source.ref);
+  if (rate === undefined) return source;
+  return withMethod(source, "blob", async (descriptor, options) =>
+    slowed(await source.blob(descriptor, options), rate, options?.signal),
+  );
+}
+
+type BlobReads = Pick<MoteSource, "find" | "moteReader">;
+
+/** Returns the blobs with their readers limited to the rate. */
+export function limitedReads(blobs: BlobReads, rate: RateLimit | undefined): BlobReads {
+  if (rate === undefined) return blobs;
+  return withMethod(blobs, "moteReader", async (digest, options) =>
+    slowed(await blobs.moteReader(digest, options), rate, options?.signal),
+  );
+}
+
+/** Returns the destination with blobs sent to it at most at its rate. */
+export function limitedSends(destination: ContentDestination, rates: RateLimits): ContentDestination {
+  const rate = rates.ofDestination(destination.ref);
+  if (rate === undefined) return destination;
+  return withMethod(destination, "blob", (descriptor, chunks, options) =>
+    destination.blob(descriptor, slowedChunks(chunks, rate, descriptor.digest, options?.signal), options),
+  );
+}
+
+/** Returns the object with one method replaced. The others run on the object itself, so that their private fields exist. */
+function withMethod<T extends object, Name extends keyof T>(object: T, name: Name, method: T[Name]): T {
+  return new Proxy(object, {
+    get(target, key) {
+      if (key === name) return method;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function slowed(reader: MoteReader, rate: RateLimit, signal: AbortSignal | undefined): MoteReader {
+  return {
+    info: reader.info,
+    close: () => reader.close(),
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+    [Symbol.asyncIterator]: () => slowedChunks(reader, rate, reader.info.digest, signal),
+  };
+}
+
+async function* slowedChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  rate: RateLimit,
+  blob: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    await rate.take(chunk.byteLength, signal, blob);
+    yield chunk;
+  }
+}
