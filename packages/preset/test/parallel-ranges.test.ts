@@ -48,7 +48,7 @@ const descriptor = ({ blob }: RangeServer) => ({
 
 /** Fetches the blob in ranges of a MiB over four connections. Returns why the rest was read in one stream, if it was. */
 async function fetch(cache: FileCache, options: Partial<CacheFetch> = {}): Promise<unknown> {
-  const client = new RegistryClient({ idleTimeoutMs: 300, retryDelayMs: 10, minBytesPerSecond: 0 });
+  const client = new RegistryClient({ idleTimeoutMs: 2_000, retryDelayMs: 10, minBytesPerSecond: 0 });
   const [registry = "", ...path] = server.image.split("/");
   const source = new RegistryRepository(client, { registry, repository: path.join("/") });
   let ended: unknown;

@@ -18,7 +18,7 @@ it("work that is slower than the link ends when enough of it is measured, after 
   expect(seen).toEqual([1000, mebibyte / 2, 1000 + mebibyte]);
 });
 
-it("work that is faster goes on, also if it began late, and any rate is enough if none is required", () => {
+it("work that is faster continues, also if it began late, and any rate is enough if none is required", () => {
   nowMs = 60_000;
   const take = minimumRate(mebibyte, () => {});
   take(1000);
