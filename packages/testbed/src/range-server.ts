@@ -140,7 +140,8 @@ async function sendBlob(
       const earlyMs = startMs + ((at - start) / bytesPerSecond) * 1000 - performance.now();
       if (earlyMs > 1) await delay(earlyMs);
       const next = Math.min(last, at + pieceBytes, Math.max(at, cutAt), Math.max(at, stallAt));
-      if (next === at && at === cutAt) return void response.destroy();
+      // Not before the bytes so far are on their way.
+      if (next === at && at === cutAt) return void response.socket?.destroySoon();
       if (next === at) return void (await once(response, "close"));
       sending.bytes += next - at;
       context.onSent?.(sending.bytes);

@@ -57,11 +57,14 @@ export async function takeOverRanges(
   mote: Mote,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const copied = await copyLargest(store, mote, unfinishedWrites(store, mote), async (chunk, offset) => {
+  const writes = unfinishedWrites(store, mote);
+  const copied = await copyLargest(store, mote, writes, async (chunk, offset) => {
     signal?.throwIfAborted();
     await writer.writeAt(chunk, offset);
   });
-  if (copied) removeUnfinished(store, mote);
+  // A writer that was killed before it recorded a range leaves nothing of use.
+  const isUseless = writes.length > 0 && writes.every(({ ranges }) => ranges.length === 0);
+  if (copied || isUseless) removeUnfinished(store, mote);
   writer.markStored();
 }
 
