@@ -5,6 +5,7 @@ import type { Row } from "./compare.js";
 import { deltaSuite } from "./delta/delta-suite.js";
 import { fleetResults, fleetSuite } from "./fleet/fleet-suite.js";
 import { fleetComparisons, realFleetSuite } from "./fleet/real-fleet-suite.js";
+import { largeBlobSuite } from "./large-blob.js";
 import { namesSuite } from "./many-names.js";
 import { streamsSuite } from "./many-streams.js";
 import { mirrorSuite } from "./mirror-suite.js";
@@ -41,6 +42,13 @@ export const suites: Readonly<Record<string, Suite>> = {
       "layout is new; the others fetch it again. Where an earlier layout was removed, mote hashes the layers again. Far away: behind a proxy that delays the opening of a connection and each request by " +
       "20 ms, and lets 100 MB/s through. Gzip layers of 82 MB are made of files of the machine; the others are random bytes.",
     rows: pullSuite,
+  },
+  "large-blob": {
+    title: "A large blob over several connections",
+    about:
+      "Complete processes: the same pull with and without parallel ranges, from a server on loopback that generates the blob, with a limited rate " +
+      "for each connection and without. Takes some minutes, and memory for the blob.",
+    rows: largeBlobSuite,
   },
   many: {
     title: "Syncing many images, compared with skopeo sync",

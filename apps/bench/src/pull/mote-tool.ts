@@ -20,17 +20,20 @@ export class MoteTool {
   }
 
   async pull(image: string, layout: string): Promise<void> {
-    await run(process.execPath, this.#command("pull", `docker://${image}`, `oci:${layout}:1`));
+    await this.run("pull", `docker://${image}`, `oci:${layout}:1`);
   }
 
   async push(layout: string, image: string): Promise<void> {
-    await run(process.execPath, this.#command("push", `oci:${layout}:1`, `docker://${image}`));
+    await this.run("push", `oci:${layout}:1`, `docker://${image}`);
+  }
+
+  async run(...words: readonly string[]): Promise<void> {
+    await run(process.execPath, this.#command(...words));
   }
 
   /** Returns the most memory that the process used, in bytes. */
-  async peakOfPull(image: string, layout: string): Promise<number> {
-    const command = ["--import", tellingPeak, ...this.#command("pull", `docker://${image}`, `oci:${layout}:1`)];
-    const { stderr } = await run(process.execPath, command);
+  async peakOf(...words: readonly string[]): Promise<number> {
+    const { stderr } = await run(process.execPath, ["--import", tellingPeak, ...this.#command(...words)]);
     return Number(/^VmHWM:\s+(\d+)/m.exec(stderr)?.[1]) * 1024;
   }
 

@@ -113,7 +113,7 @@ class Pulls {
 
   async peakMegabytes(image: PullImage, host: string): Promise<number> {
     await this.#clear({ cold: true });
-    const bytes = await this.#mote.peakOfPull(imageAt(host, image), this.#ours);
+    const bytes = await this.#mote.peakOf("pull", `docker://${imageAt(host, image)}`, `oci:${this.#ours}:1`);
     await this.#clear({ cold: true });
     return bytes / 1e6;
   }
