@@ -12,19 +12,20 @@ import { optionsOf, servers } from "./servers.js";
 const kills = Number(process.env.S3_KILLS || 10);
 const program = fileURLToPath(new URL("writer.mjs", import.meta.url));
 
-/** Starts a writer and kills it some time after it has begun to write. Returns what it has acknowledged. */
-async function killWriter(options: S3CacheOptions, afterMs: number): Promise<Digest[]> {
+/** Starts a writer and kills it some time after it first says `what`. Returns what it has acknowledged. */
+async function killWriter(options: S3CacheOptions, after: { what: "begin" | "done"; ms: number }): Promise<Digest[]> {
   const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const acknowledged: Digest[] = [];
-  // A kill at any moment of a write, of any size.
-  const kill = () => void setTimeout(() => child.kill("SIGKILL"), afterMs);
-  child.stdout.once("data", kill);
+  let killing: NodeJS.Timeout | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
     const [what, digest] = line.split(" ");
+    // A kill at any moment of a write, of any size.
+    if (what === after.what) killing ??= setTimeout(() => child.kill("SIGKILL"), after.ms);
     if (what === "done" && isDigest(digest)) acknowledged.push(digest);
   }
   await ended;
+  clearTimeout(killing);
   return acknowledged;
 }
 
@@ -42,7 +43,10 @@ describe.each(servers)("on $name $missing", ({ start, missing }) => {
       await using cache = new S3Cache(options);
       let acknowledgements = 0;
       for (let kill = 0; kill < kills; kill++) {
-        const acknowledged = await killWriter(options, (kill * 37) % 500);
+        const acknowledged = await killWriter(options, {
+          what: kill % 2 === 0 ? "begin" : "done",
+          ms: (kill * 37) % 500,
+        });
         acknowledgements += acknowledged.length;
         for (const digest of acknowledged) expect([digest, await cache.moteExists(digest)]).toEqual([digest, true]);
         const { damaged, failed } = await cache.verify();

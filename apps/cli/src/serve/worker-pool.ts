@@ -1,4 +1,5 @@
 import cluster, { type Worker } from "node:cluster";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Context } from "../context.js";
@@ -10,6 +11,10 @@ const firstPauseMs = 500;
 const maxPauseMs = 30_000;
 /** A process that has served for this long has not failed at once. */
 const stableMs = 60_000;
+
+/** No system assigns these to a socket that asks for any, so that none gets the port before the first worker. */
+const [firstPort, endPort] = [20_000, 32_000];
+const portAttempts = 20;
 
 /** What the parent tells its workers. Signals would reach them twice: a terminal and systemd send them to all processes. */
 export type Order = "stop" | "reload";
@@ -138,14 +143,21 @@ class WorkerPool {
 
 /** Returns a port that no process listens on. Returns 0 if there is an error, which the worker will report. */
 async function freePort(host: string): Promise<number> {
+  for (let attempt = 0; attempt < portAttempts; attempt++) {
+    const port = randomInt(firstPort, endPort);
+    if (await isFree(host, port)) return port;
+  }
+  return 0;
+}
+
+async function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
   try {
-    server.listen({ host, port: 0 });
+    server.listen({ host, port });
     await once(server, "listening");
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return true;
   } catch {
-    return 0;
+    return false;
   } finally {
     server.close();
   }
