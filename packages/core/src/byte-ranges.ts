@@ -45,6 +45,7 @@ export class ByteRanges {
 
   /** Removes the bytes of a range. */
   remove(start: number, end: number): void {
+    if (start >= end) return;
     this.#ranges = this.#ranges.flatMap((range) => [
       ...(range.start < Math.min(range.end, start) ? [{ start: range.start, end: Math.min(range.end, start) }] : []),
       ...(range.end > Math.max(range.start, end) ? [{ start: Math.max(range.start, end), end: range.end }] : []),

@@ -84,5 +84,15 @@ test("a set of ranges is what a set of bytes is", () => {
       for (const [index, { start }] of ranges.ranges.entries())
         expect(start).toBeGreaterThan(ranges.ranges[index - 1]?.end ?? -1);
     }),
+    {
+      examples: [
+        [
+          [
+            { add: true, from: 0, to: 3 },
+            { add: false, from: 2, to: 2 },
+          ],
+        ],
+      ],
+    },
   );
 });
