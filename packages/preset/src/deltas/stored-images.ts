@@ -13,8 +13,7 @@ import {
   readDiffIds,
   readMote,
 } from "@mote/core";
-
-const maxConfigBytes = 4 * 1024 * 1024;
+import { maxConfigBytes } from "../rebuild/stored-forms.js";
 
 /** An image of one platform in the cache. */
 export interface PlatformImage {

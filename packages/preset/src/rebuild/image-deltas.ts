@@ -11,14 +11,13 @@ import type { DeltaArtifact, LayerRecipe, OldFiles } from "@mote/delta";
 import type { MissingLayer } from "@mote/transfer";
 import { temporaryFolder } from "../files/temporary-folder.js";
 import type { Parts } from "../parts.js";
-import type { StoredForms } from "./stored-forms.js";
+import { maxConfigBytes, type StoredForms } from "./stored-forms.js";
 import { storedContent } from "./stored-layer.js";
 
 /** How many referrers of an image are looked at. */
 const maxReferrers = 1000;
 /** How many deltas of an image are read. */
 const maxDeltas = 8;
-const maxConfigBytes = 4 * 1024 * 1024;
 /** The largest size of the old layers' files on disk while they are used, in bytes. */
 export const maxOldBytes = 32 * 1024 ** 3;
 

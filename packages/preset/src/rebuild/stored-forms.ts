@@ -13,7 +13,8 @@ import type { Parts } from "../parts.js";
 /** How many named images are read, those of the same repository first. */
 const maxImages = 50;
 const maxPlatforms = 4;
-const maxConfigBytes = 4 * 1024 * 1024;
+/** The largest config of an image that is read, in bytes. */
+export const maxConfigBytes = 4 * 1024 * 1024;
 
 /** Finds layers in the cache by the digest of their uncompressed content. */
 export class StoredForms {
