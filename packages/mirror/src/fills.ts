@@ -29,7 +29,7 @@ export interface FillOptions {
   readonly source: Pick<ContentSource, "blob" | "reportCorruption">;
   /** Whether the readers get the bytes although the cache cannot be written. Default false: the fill fails then. */
   readonly passesThrough?: boolean | undefined;
-  readonly onStored: () => void;
+  readonly onStored: () => void | Promise<void>;
   /** Called if this starts the fetch. */
   readonly onStart?: (() => void) | undefined;
 }
@@ -124,7 +124,7 @@ export class Fills {
       try {
         if (!(await this.#fetch(own, descriptor, options, signal))) return;
         this.#health.succeeded();
-        options.onStored();
+        await options.onStored();
       } catch (error) {
         this.#health.failed(error);
         throw error;

@@ -11,6 +11,7 @@ import {
   manifestChildren,
   maxManifestBytes,
   parseManifest,
+  type RecordOptions,
   readMote,
   type UpstreamRepository,
   untilAborted,
@@ -42,6 +43,19 @@ export class ManifestStore {
   /** Returns the size of a blob, which shows that the repository has it. Undefined if no manifest said it. */
   sizeOf(repository: UpstreamRepository, digest: Digest): number | undefined {
     return this.#sizes.get(sizeKey(repository, digest));
+  }
+
+  /**
+   * Records that the repository has a stored blob, unless a manifest said so. Without a record the upstream is asked each time, and the blob
+   * is not served while the upstream is down.
+   */
+  async recordBlob(repository: UpstreamRepository, digest: Digest, options: Cancellable = {}): Promise<void> {
+    if (this.sizeOf(repository, digest) !== undefined) return;
+    try {
+      await this.#record(repository, digest, { ...options, blob: true });
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+    }
   }
 
   /** Returns a manifest that is stored, and recorded as one of the repository. */
@@ -124,8 +138,8 @@ export class ManifestStore {
     }
   }
 
-  /** Records whose manifest it is. Without that, it is requested of its upstream again. */
-  async #record({ full }: UpstreamRepository, digest: Digest, options: Cancellable): Promise<void> {
+  /** Records whose manifest or blob it is. Without that, it is requested of its upstream again. */
+  async #record({ full }: UpstreamRepository, digest: Digest, options: RecordOptions): Promise<void> {
     const { membership } = this.#cache;
     try {
       if (membership === undefined || (await membership.has(full, digest, options))) return;

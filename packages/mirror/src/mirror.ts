@@ -240,7 +240,10 @@ export class Mirror implements PullThrough {
     const { start = 0, end = info.size, signal, onMiss } = range;
     const { digest, size } = info;
     const stored = await this.#stored(digest, { start, end, signal });
-    if (stored !== undefined) return stored;
+    if (stored !== undefined) {
+      await this.#manifests.recordBlob(repository, digest, { signal });
+      return stored;
+    }
     const isPart = start > 0 || end < size;
     if (isPart && !this.#isWithinReach(digest, end)) {
       if (size <= this.#maxBackgroundFill) this.#fill(repository, info);
@@ -281,6 +284,7 @@ export class Mirror implements PullThrough {
       onStored: () => {
         this.#imageTags.stored(full);
         this.#onStored(info.size);
+        return this.#manifests.recordBlob(repository, info.digest);
       },
     });
   }

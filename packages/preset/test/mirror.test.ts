@@ -88,6 +88,22 @@ describe("an image", () => {
   });
 });
 
+it("a blob that was requested without its manifest is served when the upstream is down, also to another name that it confirmed", async () => {
+  const server = await serveMirror();
+  const { layers } = (await (await manifestOf(server)).json()) as { layers: { digest: string }[] };
+  const blobOf = async ({ url }: RegistryServer, path: string) => {
+    const response = await fetch(`${url}/v2/${path}/blobs/${layers[0]?.digest}`);
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const other = await serveMirror({}, { dir: join(folder, "other") });
+  for (const path of ["a/b", "a/b", "c/d"]) expect(await blobOf(other, path)).toBe(200);
+  expect(upstream.asked.filter((request) => request.startsWith("HEAD /v2/a/b/blobs/"))).toHaveLength(1);
+  upstream.fail(respondWith(503));
+  for (const path of ["a/b", "c/d"]) expect(await blobOf(other, path)).toBe(200);
+  expect(await blobOf(other, "e/f")).toBe(502);
+});
+
 it("the cache of a mirror is pruned to its size", async () => {
   const messages: string[] = [];
   const info = (message: string) => void messages.push(message);
