@@ -125,7 +125,7 @@ export interface FollowOptions extends Cancellable {
 export interface LeadOptions extends Cancellable {
   /**
    * Whether the caller has the bytes in any order: the writer is a `RangedWriter` if the cache supports that and the size of the mote is known.
-   * Default false.
+   * Default false: it is one only to keep what an earlier one has stored after a gap.
    */
   readonly inAnyOrder?: boolean | undefined;
 }

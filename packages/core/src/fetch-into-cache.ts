@@ -38,12 +38,15 @@ export interface CacheFetch {
   readonly signal: AbortSignal;
   /** Receives the events of the source. */
   readonly onEvent: CallOptions["onEvent"];
-  /** Called with the first byte to fetch. Returns a feed that receives the bytes from there. */
-  readonly begin: (offset: number) => FetchFeed | undefined;
+  /**
+   * Called with the number of bytes from an earlier attempt, and how many of them are the first ones. Returns a feed that receives the bytes after
+   * those.
+   */
+  readonly begin: (stored: number, start: number) => FetchFeed | undefined;
   /** Called when another writer of the blob is active, whose end is waited for. */
   readonly onOtherWriter?: (() => void) | undefined;
-  /** Called with the number of bytes of the blob that are stored. */
-  readonly onBytes: (bytes: number) => void;
+  /** Called with the number of bytes of the blob that are stored, and the number of those before the first gap. */
+  readonly onBytes: (bytes: number, inOrder: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
   readonly onReceived: (bytes: number) => void;
 }
@@ -121,17 +124,18 @@ async function waitForOtherWriter({ cache, descriptor, signal }: CacheFetch): Pr
 
 async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch): Promise<FetchedFrom> {
   const { descriptor, signal } = fetch;
-  if (isRangedWriter(writer) && fetch.parallel !== undefined) return fetchInAnyOrder(writer, fetch, fetch.parallel);
-  const offset = isResumable(writer) ? writer.offset : 0;
-  const feed = fetch.begin(offset);
   const inlined = fetch.received ?? inlinedBytes(descriptor);
+  if (isRangedWriter(writer) && inlined === undefined) return fetchInAnyOrder(writer, fetch);
+  const offset = isResumable(writer) ? writer.offset : 0;
+  const feed = fetch.begin(offset, offset);
   let bytes = offset;
   const store = async (chunk: Uint8Array) => {
     signal.throwIfAborted();
     await writingCache(writer.write(chunk), signal);
     bytes += chunk.byteLength;
-    fetch.onBytes(bytes);
+    fetch.onBytes(bytes, bytes);
     if (feed !== undefined) await feed.push(chunk);
+    return true;
   };
   try {
     if (inlined !== undefined) await store(inlined.subarray(offset));
@@ -149,42 +153,41 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
   }
 }
 
-/** The feed gets the bytes in order, from the cache. */
-async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch, parallel: ParallelFetch): Promise<FetchedFrom> {
-  const { descriptor, signal } = fetch;
-  const offset = new ByteRanges(writer.stored).bytes;
-  const feed = fetch.begin(offset);
-  const feeding = feed && passOnToFeed(feed, fetch);
+/** Fetches what an earlier writer has not stored. The feed gets the bytes in order, from the cache. */
+async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch): Promise<FetchedFrom> {
+  const { descriptor, signal, parallel } = fetch;
   const written = new ByteRanges(writer.stored);
-  let bytes = offset;
+  const offset = written.bytes;
+  const feed = fetch.begin(offset, writer.offset);
+  const feeding = feed && passOnToFeed(feed, { ...fetch, start: writer.offset });
   const store = async (chunk: Uint8Array, at: number) => {
     signal.throwIfAborted();
     await writingCache(writer.writeAt(chunk, at), signal);
     written.add(at, at + chunk.byteLength);
-    bytes += chunk.byteLength;
-    fetch.onBytes(bytes);
+    fetch.onBytes(written.bytes, written.prefixEnd);
   };
   try {
     try {
-      await fetchRanges({ ...fetch, ...parallel, writer, store });
+      if (parallel !== undefined) await fetchRanges({ ...fetch, ...parallel, writer, store });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof CacheError) throw error;
-      parallel.onEnd(error);
+      parallel?.onEnd(error);
     }
     for (const gap of written.missing(0, descriptor.size)) {
       let at = gap.start;
       const storeNext = async (chunk: Uint8Array) => {
-        const wanted = chunk.subarray(0, gap.end - at);
-        if (wanted.byteLength > 0) await store(wanted, at);
+        // At the end of the blob, the writer reports excess bytes.
+        const wanted = gap.end < descriptor.size ? chunk.subarray(0, gap.end - at) : chunk;
+        await store(wanted, at);
         at += wanted.byteLength;
+        return wanted.byteLength === chunk.byteLength;
       };
       await storeFromSources(fetch, { ...gap, reuse: true, store: storeNext });
     }
     signal.throwIfAborted();
     await writingCache(writer.close(), signal);
     await feeding;
-    feed?.end();
     return { offset, isLocal: false };
   } catch (error) {
     feed?.fail(error);
@@ -195,7 +198,8 @@ async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch, parallel
 
 interface Reading extends ByteRange {
   readonly reuse: boolean;
-  readonly store: (chunk: Uint8Array) => Promise<void>;
+  /** Resolves to false to stop: the source sends more than was requested. */
+  readonly store: (chunk: Uint8Array) => Promise<boolean>;
 }
 
 /** Stores the bytes of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
@@ -209,9 +213,10 @@ async function storeFromSources(fetch: CacheFetch, reading: Reading): Promise<vo
     const complete = await receivedAtOnce(opening, signal);
     if (complete?.byteLength === end - start) {
       fetch.onReceived(complete.byteLength);
-      return await store(complete);
+      await store(complete);
+      return;
     }
-    for await (const chunk of chunksFrom(fetch, sources, { opening, ...reading })) await store(chunk);
+    for await (const chunk of chunksFrom(fetch, sources, { opening, ...reading })) if (!(await store(chunk))) return;
   } finally {
     await sources.return?.();
   }

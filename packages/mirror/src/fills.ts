@@ -40,6 +40,8 @@ export class RunningFill implements FillStatus {
   readonly size: number;
   readonly repository: string;
   bytes = 0;
+  /** The number of bytes before the first one that is missing. */
+  inOrder = 0;
   readonly done: Promise<void>;
   readonly #abandon = new AbortController();
   #begun: Promise<RecentChunks | undefined>;
@@ -111,7 +113,7 @@ export class Fills {
     this.#fleet = options.fleet;
   }
 
-  running(): FillStatus[] {
+  running(): RunningFill[] {
     return [...this.#running.values()];
   }
 
@@ -151,9 +153,9 @@ export class Fills {
     const run = async (source: FillOptions["source"], fetchSignal: AbortSignal) => {
       for (let attempt = 1; ; attempt++) {
         let resumedAt: number | undefined;
-        const begin = (offset: number) => {
-          resumedAt = offset;
-          return this.#begin(fill, offset);
+        const begin = (stored: number, start: number) => {
+          resumedAt = stored;
+          return this.#begin(fill, start);
         };
         try {
           await this.#fetchInto(cache, { fill, descriptor, source, signal: fetchSignal, begin });
@@ -205,8 +207,9 @@ export class Fills {
       onSwitch: () => {},
       onEvent: undefined,
       onOtherWriter: () => fill.begin(undefined),
-      onBytes: (bytes) => {
+      onBytes: (bytes, inOrder) => {
         fill.bytes = bytes;
+        fill.inOrder = inOrder;
       },
       onReceived: () => {},
     });

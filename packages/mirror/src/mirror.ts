@@ -271,7 +271,7 @@ export class Mirror implements PullThrough {
 
   /** Whether a fill of this process has all bytes before `end`. */
   #isWithinReach(digest: Digest, end: number): boolean {
-    return this.#fills.running().some((fill) => fill.digest === digest && fill.bytes >= end);
+    return this.#fills.running().some((fill) => fill.digest === digest && fill.inOrder >= end);
   }
 
   #fill(repository: UpstreamRepository, info: MoteInfo, onStart?: () => void): RunningFill {

@@ -6,11 +6,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type CacheFetch, fetchIntoCache, MoteError, parseDigest } from "@mote/core";
+import {
+  type CacheFetch,
+  type ContentSource,
+  fetchIntoCache,
+  MoteError,
+  type MoteReader,
+  parseDigest,
+} from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { RegistryClient, RegistryRepository } from "@mote/registry";
 import { type GeneratedBlob, type RangeServer, type RangeServerOptions, startRangeServer } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+type Source = Pick<ContentSource, "blob">;
 
 const MiB = 1024 * 1024;
 const connections = 4;
@@ -94,6 +103,20 @@ function ingests(): string[] {
 
 function bytesOf(blob: GeneratedBlob): Buffer {
   return Buffer.concat([...blob.slices(0, blob.size)]);
+}
+
+const pieceBytes = 10_000;
+
+/** Reads bytes of the blob without the server, in pieces. */
+function piecesOf(start: number, end = server.blob.size): MoteReader {
+  const bytes = bytesOf(server.blob);
+  const close = async () => {};
+  return {
+    ...{ info: descriptor(server), close, [Symbol.asyncDispose]: close },
+    async *[Symbol.asyncIterator]() {
+      for (let at = start; at < end; at += pieceBytes) yield bytes.subarray(at, Math.min(end, at + pieceBytes));
+    },
+  };
 }
 
 function codeOf(error: unknown): unknown {
@@ -199,6 +222,52 @@ describe("a blob in parallel ranges", () => {
     await expectStored(cache);
   });
 
+  it.each([
+    ["", (source: Source) => source],
+    [
+      " of a source that sends more than requested",
+      ({ blob }: Source): Source => ({ blob: (wanted, { end: _, ...options } = {}) => blob(wanted, options) }),
+    ],
+  ])(
+    "continues in one stream%s, which skips what was stored in ranges and feeds all bytes in order",
+    async (_, changed) => {
+      await serve({ size: 16 * MiB, bytesPerSecond: 20e6 });
+      const cache = newCache();
+      const abort = new AbortController();
+      let stored = 0;
+      const isAborted = fetch(cache, {
+        signal: abort.signal,
+        onBytes: (bytes, inOrder) => {
+          stored = bytes;
+          if (bytes > 6 * MiB && bytes > inOrder) abort.abort(new Error("enough"));
+        },
+      });
+      await expect(isAborted).rejects.toThrow("enough");
+      const fed: Uint8Array[] = [];
+      let fedFrom = 0;
+      let received = 0;
+      const source: Source = { blob: async (_, { start = 0, end } = {}) => piecesOf(start, end) };
+      await fetch(cache, {
+        parallel: undefined,
+        sources: async function* () {
+          yield changed(source);
+        },
+        begin: (_, start) => {
+          fedFrom = start;
+          return { push: (chunk) => void fed.push(chunk), end: () => void fed.push(Buffer.from("end")), fail() {} };
+        },
+        onReceived: (bytes) => {
+          received += bytes;
+        },
+      });
+      // Each gap may end within a piece.
+      expect(received).toBeLessThan(server.blob.size - stored + (connections + 1) * 2 * pieceBytes);
+      const expected = [bytesOf(server.blob).subarray(fedFrom), Buffer.from("end")];
+      expect(Buffer.concat(fed).equals(Buffer.concat(expected))).toBe(true);
+      await expectStored(cache);
+    },
+  );
+
   it("is followed in order by another process", async () => {
     await serve({ size: 24 * MiB, bytesPerSecond: 20e6 });
     const child = start();
@@ -215,7 +284,7 @@ describe("a blob in parallel ranges", () => {
 
 describe("a process that is killed while it fetches ranges", () => {
   const kills = Number(process.env.KILLS ?? 8);
-  const title = `loses at most 1 MiB of each connection, at any moment (${kills} kills)`;
+  const title = `loses at most 1 MiB of each connection, at any moment, to ranges and to one stream (${kills} kills)`;
   it(title, { timeout: 60_000 + kills * 3_000 }, async () => {
     let onSent = (_bytes: number) => {};
     await serve({ size: 24 * MiB, bytesPerSecond: 30e6, onSent: (bytes) => onSent(bytes) });
@@ -232,7 +301,7 @@ describe("a process that is killed while it fetches ranges", () => {
       onSent = () => {};
       const requests = server.requests.length;
       const cache = new FileCache(root);
-      const ended = await fetch(cache);
+      const ended = await fetch(cache, kill % 2 === 0 ? {} : { parallel: undefined });
       expect(ended).toBe(undefined);
       const stored = server.blob.size - requestedSince(requests);
       expect([at, received - stored]).toEqual([at, expect.toSatisfy((lost: number) => lost <= connections * MiB)]);

@@ -191,7 +191,10 @@ export class Fills {
       cache: this.#near,
       descriptor: { digest, mediaType: info.mediaType, size: info.size },
       async *sources() {
-        yield { blob: (_, { start, reuse, signal } = {}) => far.read(digest, { start, reuse, signal, verifyOnRead }) };
+        yield {
+          blob: (_, { start, end, reuse, signal } = {}) =>
+            far.read(digest, { start, end, reuse, signal, verifyOnRead }),
+        };
       },
       signal,
       begin: (offset) => void begin(offset),

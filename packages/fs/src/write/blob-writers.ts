@@ -16,7 +16,7 @@ import { commitFile } from "./commit-file.js";
 import { IngestFile } from "./ingest-file.js";
 import { RangedBlobWriter } from "./ranged-writer.js";
 import { isResumed, ResumableBlobWriter, type ResumableStart } from "./resumable-writer.js";
-import { takeOver, takeOverRanges } from "./take-over.js";
+import { hasRanges, takeOver, takeOverRanges } from "./take-over.js";
 
 /** The writes of one cache: announced motes, open writers, and which of all processes writes a blob. */
 export class BlobWriters {
@@ -71,7 +71,7 @@ export class BlobWriters {
   /** Becomes the only writer of a blob; undefined if it is complete, or if another process writes it. */
   async lead(mote: Mote, { signal, inAnyOrder = false }: LeadOptions): Promise<ResumableWriter | undefined> {
     const { digest } = mote;
-    const isRanged = inAnyOrder && hasSize(mote) && isResumed(mote);
+    const isRanged = hasSize(mote) && isResumed(mote) && (inAnyOrder || hasRanges(this.#store, mote));
     const file = await IngestFile.create(this.#store, digest, isRanged ? "ranges" : isResumed(mote) ? "part" : "tmp");
     let isNeeded = false;
     try {

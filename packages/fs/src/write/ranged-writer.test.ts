@@ -102,14 +102,16 @@ describe("a writer in any order", () => {
     expect((await stored()).equals(bytes)).toBe(true);
   });
 
-  it("leaves its beginning to a writer in order", async () => {
+  it("leaves all ranges to a writer of a caller that has the bytes in order", async () => {
     const first = await lead();
     await put(first, 2_000_000, 2_500_000);
     await put(first, 0, 700_000);
     await first.suspend();
     const second = await cache.leadMote(mote);
     expect(second?.offset).toBe(700_000);
-    await second?.write(bytes.subarray(700_000));
+    expect(second && isRangedWriter(second) && second.stored[1]).toEqual({ start: 2_000_000, end: 2_500_000 });
+    await second?.write(bytes.subarray(700_000, 1_500_000));
+    await second?.write(bytes.subarray(1_500_000));
     await second?.close();
     expect(ingested()).toEqual([]);
     expect((await stored()).equals(bytes)).toBe(true);

@@ -216,7 +216,11 @@ export class RangedBlobWriter implements RangedWriter {
   async #close(): Promise<MoteInfo> {
     this.#assertOpen();
     this.#ended = true;
-    await this.#settled();
+    // Where the first bytes came last, nearly all are hashed now.
+    await renewWhile(this.#start.file, async () => {
+      await this.#settled();
+      await this.#catchUp();
+    });
     try {
       return await this.#commit();
     } finally {
@@ -229,7 +233,6 @@ export class RangedBlobWriter implements RangedWriter {
   async #commit(): Promise<MoteInfo> {
     const { digest, mediaType, size } = this.#mote;
     const { file, signal, written, owner } = this.#start;
-    if (this.#error === undefined) await this.#catchUp();
     if (this.#error !== undefined) throw this.#error.error;
     signal?.throwIfAborted();
     if (written.prefixEnd !== size) throw wrongSize(this.#mote, written.bytes);

@@ -68,6 +68,11 @@ export async function takeOverRanges(
   writer.markStored();
 }
 
+/** Returns whether ranges of the blob were written. They are of a writer that is still active, or `takeOverRanges` copies them. */
+export function hasRanges({ ingests }: BlobStore, { digest }: Mote): boolean {
+  return ingests.list().some((file) => file.kind === "ranges" && file.digest === digest);
+}
+
 /** Passes on the bytes of the write with most of them. Returns false if there is none that can be opened. */
 async function copyLargest(
   store: BlobStore,
