@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "@mote/testbed";
 
 /** A service with the requests of S3 that a writer sends. It reads all bytes and discards them. */
 export interface BucketSink extends AsyncDisposable {
@@ -15,10 +15,8 @@ export async function startBucketSink(): Promise<BucketSink> {
     for await (const chunk of request) received += chunk.byteLength;
     respond(request, response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `http://${await listenOnLoopback(server)}`,
     receivedBytes: () => received,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { listenOnLoopback } from "@mote/testbed";
 
 /** A registry with one image, whose layer it sends at a limited rate. */
 export interface LimitedUpstream extends AsyncDisposable {
@@ -50,10 +50,8 @@ export async function startLimitedUpstream(bytes: number, bytesPerSecond: number
     if (request.method === "HEAD") response.end();
     else sendSlowly(content, response, bytesPerSecond).catch(() => response.destroy());
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: await listenOnLoopback(server),
     blob: `/v2/a/b/blobs/${layerDigest}`,
     manifest: "/v2/a/b/manifests/1",
     manifestBytes: manifest.byteLength,

@@ -1,9 +1,9 @@
-import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, mainFile, runMote } from "./run-mote.js";
 
@@ -44,11 +44,7 @@ async function startLiar(): Promise<{ server: Server; host: string }> {
     }
     return send(404, "application/json", new TextEncoder().encode('{"errors":[]}'));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { server, host: `127.0.0.1:${address.port}` };
+  return { server, host: await listenOnLoopback(server) };
 }
 
 describe("bad input ends in one clear line and leaves no partial content", () => {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "@mote/testbed";
 
 export interface CountingUpstream extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
@@ -65,10 +65,8 @@ export async function startCountingUpstream(): Promise<CountingUpstream> {
   }
 
   const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: await listenOnLoopback(server),
     reads,
     addImage(tag, layerBytes) {
       const config = { mediaType: "application/vnd.oci.image.config.v1+json", ...add(Buffer.from(`{"tag":"${tag}"}`)) };

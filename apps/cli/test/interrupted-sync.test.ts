@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { digestBytes, mediaTypes } from "@mote/core";
 import { listArchive, verifyArchive } from "@mote/preset";
-import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
+import { type DockerRegistry, listenOnLoopback, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mainFile, runMote } from "./run-mote.js";
 
@@ -64,10 +64,8 @@ describe.skipIf(missing !== "")(`an interrupted sync${missing}`, () => {
       if (request.method === "HEAD") return response.end();
       if (body === stalling && stalls) return response.write(body.subarray(start, 2 * MiB));
       return response.end(body.subarray(start));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    source = typeof address === "object" ? `127.0.0.1:${address?.port}` : "";
+    });
+    source = await listenOnLoopback(server);
     registry = await startDockerRegistry();
   });
 

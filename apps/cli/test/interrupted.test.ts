@@ -6,6 +6,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mainFile, runMote } from "./run-mote.js";
 
@@ -47,11 +48,7 @@ describe("an interrupted pull", () => {
       else if (body === layer && stalls) response.write(body.subarray(start, half));
       else response.end(body.subarray(start));
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    host = `127.0.0.1:${address.port}`;
+    host = await listenOnLoopback(server);
   });
 
   afterAll(async () => {

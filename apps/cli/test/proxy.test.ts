@@ -1,9 +1,9 @@
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listenOnLoopback } from "@mote/testbed";
 import { expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
 
@@ -15,9 +15,7 @@ it("a plain HTTP registry is contacted through the proxy of the environment with
     response.writeHead(418).end();
   });
   proxy.on("connect", (_, socket: Socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const address = await listenOnLoopback(proxy);
   const pull = (...args: string[]) =>
     runMote(["pull", "registry.example/a/b:1", "--cache", cache, "--json", ...args], {
       env: { HTTP_PROXY: address, HTTPS_PROXY: `http://ann:s3cret@${address}` },

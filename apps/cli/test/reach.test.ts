@@ -2,11 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
-import { needs } from "@mote/testbed";
+import { listenOnLoopback, needs } from "@mote/testbed";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { eventLine } from "../src/json/lines.js";
 import { mainFile, run, runMote } from "./run-mote.js";
@@ -49,9 +48,7 @@ beforeAll(async () => {
     });
     response.end(request.method === "HEAD" ? undefined : body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  host = await listenOnLoopback(server);
   expect(await runMote(["pull", `${host}/a/b:1`, "--cache", cache])).toMatchObject({ status: 0 });
 });
 

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes, writeMote } from "@mote/core";
 import { openMote } from "@mote/preset";
+import { listenOnLoopback } from "@mote/testbed";
 import { hashSync } from "bcryptjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
@@ -100,9 +100,8 @@ describe.skipIf(process.platform !== "linux")("mote serve --workers", () => {
   });
 
   it("reports an error once if it cannot start", async () => {
-    const other = createServer().listen(0, "127.0.0.1");
-    await once(other, "listening");
-    const port = String((other.address() as AddressInfo).port);
+    const other = createServer();
+    const [, port = ""] = (await listenOnLoopback(other)).split(":");
     const args = ["serve", "--port", port, "--cache", dir, "--workers", "3"];
     const { status, stdout, stderr } = await runMote(args);
     expect([status, stdout]).toEqual([1, ""]);

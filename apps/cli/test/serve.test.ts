@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, get, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes, writeMote } from "@mote/core";
 import { openMote } from "@mote/preset";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
 import { startServe } from "./start-serve.js";
@@ -145,9 +146,8 @@ describe("mote serve", () => {
       if (!isBlob || method === "HEAD") response.end();
       else response.write(bytes.subarray(0, 512 * 1024));
       finish = () => response.end(bytes.subarray(512 * 1024));
-    }).listen(0, "127.0.0.1");
-    await once(upstream, "listening");
-    const host = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    });
+    const host = await listenOnLoopback(upstream);
     const mirror = await startServe(join(root, "mirror"), ["--upstream", host, "--grace", "1h"]);
     const [response] = await once(get(`${mirror.url}/v2/team/app/blobs/${digest}`), "response");
     await once(response, "readable");

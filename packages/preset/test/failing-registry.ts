@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { digestBytes, mediaTypes } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 
 const json = (body: unknown) => new TextEncoder().encode(JSON.stringify(body));
 const described = (bytes: Uint8Array, mediaType: string) => ({
@@ -71,9 +71,7 @@ export async function startFailingRegistry(): Promise<FailingRegistry> {
     sent = request.method === "HEAD" ? 0 : bytes.byteLength;
     response.end(sent === 0 ? undefined : bytes);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = await listenOnLoopback(server);
   return {
     host,
     asked,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Descriptor, localPlatform, mediaTypes, parseDigest } from "@mote/core";
-import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
+import { type DockerRegistry, freePort, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rawTar } from "../../layout/test/raw-tar.js";
 import { type OpenMote, openMote, type RegistryServer } from "../src/index.js";
@@ -44,7 +44,7 @@ beforeAll(async () => {
       { ...own, platform: { os: "linux", architecture: localPlatform().architecture } },
     ],
   );
-  server = await origin.serve({ port: 0 });
+  server = await origin.serve({ port: await freePort() });
 });
 
 afterAll(async () => {

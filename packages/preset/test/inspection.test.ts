@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, mediaTypes, referrersTag } from "@mote/core";
-import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
+import { type DockerRegistry, freePort, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type OpenMote, openMote } from "../src/index.js";
 import { put, putIndex } from "./images.js";
@@ -170,7 +170,7 @@ describe("inspect", () => {
   });
 
   it("reads what the cache has of an index without a request, and uses the cache if the registry fails", async () => {
-    const server = await origin.serve({ port: 0 });
+    const server = await origin.serve({ port: await freePort() });
     await using mote = await openMote({ dir: join(dir, "half"), registries: { retries: 0 } });
     const reference = `${server.host}:${server.port}/app:1`;
     await mote.pull(reference, undefined, { platform: "linux/arm64" });

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, takeInventory } from "@mote/core";
+import { freePort } from "@mote/testbed";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { incompleteManifests, type OpenMote, openMote, type RegistryServer } from "../src/index.js";
 import { type Image, put, putIndex } from "./images.js";
@@ -30,7 +31,7 @@ beforeEach(async () => {
     ],
   );
   await upstream.tags.tag("lib/single:1", amd.manifest);
-  server = await upstream.serve({ port: 0 });
+  server = await upstream.serve({ port: await freePort() });
   name = `${server.host}:${server.port}/lib/app:1`;
   source = `docker://${name}`;
   mote = await openMote({ dir: join(root, "cache"), registries: { retries: 0 } });
@@ -104,7 +105,7 @@ it("an index with some of its platforms is served unchanged, and is not damaged"
   const inventory = await takeInventory(mote.cache);
   expect(incompleteManifests(inventory)).toEqual([]);
   expect(await mote.repair()).toEqual([]);
-  await using served = await mote.serve({ port: 0 });
+  await using served = await mote.serve({ port: await freePort() });
   const manifest = (reference: string) =>
     fetch(`${served.url}/v2/lib/app/manifests/${reference}`).then(async (response) => ({
       status: response.status,

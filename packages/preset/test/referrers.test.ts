@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { LayoutSource } from "@mote/layout";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type OpenMote, openMote } from "../src/index.js";
 
@@ -17,10 +17,8 @@ class Registry {
     this.#server = createServer((request, response) => this.#answer(request, response));
   }
 
-  listen(port = 0): Promise<number> {
-    return new Promise((resolve) => {
-      this.#server.listen(port, "127.0.0.1", () => resolve((this.#server.address() as AddressInfo).port));
-    });
+  listen(): Promise<string> {
+    return listenOnLoopback(this.#server);
   }
 
   async close(): Promise<void> {
@@ -75,7 +73,7 @@ beforeEach(async () => {
   cosigned = registry.addManifest({ annotations: { cosign: "" } }, tag);
   const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [signature] };
   registry.add(index, mediaTypes.ociIndex, image.digest.replace(":", "-"));
-  source = `127.0.0.1:${await registry.listen()}/lib/app`;
+  source = `${await registry.listen()}/lib/app`;
   isUp = true;
   mote = await openMote({ dir: join(root, "cache"), registries: { retries: 0 } });
 });

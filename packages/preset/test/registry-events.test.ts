@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import type { TransferEvent } from "@mote/transfer";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openMote } from "../src/open-mote.js";
@@ -42,9 +41,8 @@ it("the listener of a pull receives its retries and resumptions", async () => {
     if (start > 0) response.end(blob.subarray(start));
     else response.write(blob.subarray(0, 300_000), () => response.destroy());
   };
-  const server = createServer(answer).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const registry = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const server = createServer(answer);
+  const registry = await listenOnLoopback(server);
   const told: TransferEvent[] = [];
   try {
     await using mote = await openMote({ dir: join(dir, "cache") });

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isNotFound, takeInventory } from "@mote/core";
+import { freePort } from "@mote/testbed";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { incompleteManifests, type OpenMote, openMote, type RegistryServer } from "../src/index.js";
 import { putImage } from "./images.js";
@@ -23,7 +24,10 @@ beforeAll(async () => {
   const artifact = await origin.find(`oci:${dir}/artifact:1`);
   const info = await origin.cache.find(artifact.digest);
   if (info !== undefined) await origin.tags.tag("lib/model:1", info);
-  server = await origin.serve({ port: 0, onRequest: ({ method, path }) => requests.push(`${method} ${path}`) });
+  server = await origin.serve({
+    port: await freePort(),
+    onRequest: ({ method, path }) => requests.push(`${method} ${path}`),
+  });
 });
 
 afterAll(async () => {

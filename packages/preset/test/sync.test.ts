@@ -1,10 +1,10 @@
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, mediaTypes } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { listArchive, type OpenMote, openMote, verifyArchive } from "../src/index.js";
 import { type Image, put, putImage, putIndex } from "./images.js";
@@ -239,10 +239,8 @@ it("two images with one name at the destination are an error, and an image that 
 });
 
 it("a registry without a catalogue, a destination with a name and one for a single image are errors", async () => {
-  const server = createServer((_, response) => response.writeHead(404).end()).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const host = typeof address === "object" ? `127.0.0.1:${address?.port}` : "";
+  const server = createServer((_, response) => response.writeHead(404).end());
+  const host = await listenOnLoopback(server);
   const codeOf = (from: string, to: string) =>
     mote.sync(from, to).then(
       () => undefined,

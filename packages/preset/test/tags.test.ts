@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mediaTypes } from "@mote/core";
+import { freePort, listenOnLoopback } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type OpenMote, openMote, type RegistryServer } from "../src/index.js";
 import { put } from "./images.js";
@@ -35,7 +34,7 @@ beforeAll(async () => {
     edge: undefined,
   };
   for (const [tag, created] of Object.entries(dates)) await mote.tags.tag(`lib/app:${tag}`, await image(created));
-  server = await mote.serve({ port: 0 });
+  server = await mote.serve({ port: await freePort() });
   repository = `${server.host}:${server.port}/lib/app`;
 });
 
@@ -117,11 +116,8 @@ async function serveTags(page: Page): Promise<AsyncDisposable & { readonly host:
     const link = hasMore ? { link: `<${url.pathname}?last=${tags?.at(-1)}&n=1000>; rel="next"` } : {};
     response.writeHead(200, { "content-type": "application/json", ...link }).end(JSON.stringify({ name: "x", tags }));
   });
-  http.listen(0, "127.0.0.1");
-  await once(http, "listening");
-  const { port } = http.address() as AddressInfo;
   return {
-    host: `127.0.0.1:${port}`,
+    host: await listenOnLoopback(http),
     async [Symbol.asyncDispose]() {
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryBlobInfoCache } from "@mote/bic-memory";
 import { MemoryCache, NilCache, parseDigest } from "@mote/core";
-import { addImage, needs, registryKinds, startRedisServer, startSimulatedRegistry } from "@mote/testbed";
+import { addImage, freePort, needs, registryKinds, startRedisServer, startSimulatedRegistry } from "@mote/testbed";
 import { afterAll, describe, expect, it } from "vitest";
 import { examineMote, type Finding, openMote } from "../src/index.js";
 
@@ -27,7 +27,7 @@ describe("openMote with a tier", () => {
     const tier = new MemoryCache();
     tier.find = () => new Promise(() => {});
     await using mote = await openMote({ dir: newFolder(), tier });
-    await using server = await mote.serve({ port: 0 });
+    await using server = await mote.serve({ port: await freePort() });
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   });
 

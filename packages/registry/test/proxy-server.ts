@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, request as sendRequest } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
+import { listenOnLoopback } from "@mote/testbed";
 
 export interface TestProxy extends AsyncDisposable {
   readonly url: string;
@@ -61,9 +62,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     sockets.add(onward);
     for (const one of [socket, onward]) one.on("error", () => {});
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = await listenOnLoopback(server);
   return {
     url: `${tls === undefined ? "http" : "https"}://${address}`,
     host: address,

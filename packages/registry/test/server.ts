@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "@mote/testbed";
 
 interface Seen {
   readonly method: string;
@@ -28,11 +28,9 @@ export async function serve(answer: Handler, tls?: ServerOptions): Promise<TestS
     Promise.resolve(answer(request, response)).catch((error) => response.destroy(error));
   };
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const host = await listenOnLoopback(server);
   return {
-    host: `127.0.0.1:${port}`,
+    host,
     seen,
     count: (method, pathEnd = "") => seen.filter((one) => one.method === method && one.url.endsWith(pathEnd)).length,
     async [Symbol.asyncDispose]() {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { Agent, get, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { type Digest, MemoryTagStore, MoteError } from "@mote/core";
+import { freePort } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MemorySource, putInRepository } from "../test/memory-source.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "./index.js";
@@ -26,7 +27,13 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ServeOptions> = {}): Promise<RegistryServer> {
-  const server = await serve({ source, tags, onRequest: (one) => served.push(one), ...options });
+  const server = await serve({
+    source,
+    tags,
+    port: await freePort(),
+    onRequest: (one) => served.push(one),
+    ...options,
+  });
   running.push(server);
   return server;
 }

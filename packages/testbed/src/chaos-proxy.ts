@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "./loopback.js";
 
 /** What happens to a request. */
 export type Effect =
@@ -65,11 +65,9 @@ export async function startChaosProxy(target: string): Promise<ChaosProxy> {
     else if (typeof effect === "object" && "status" in effect) respond(response, request.method, effect);
     else forward(target, request, response, effect ?? {});
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const host = await listenOnLoopback(server);
   return {
-    host: `127.0.0.1:${port}`,
+    host,
     requests,
     inject: (effect) => {
       choose = effect;

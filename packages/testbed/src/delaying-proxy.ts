@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import net, { type Socket } from "node:net";
+import { listenOnLoopback } from "./loopback.js";
 
 export interface DelayingProxy extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
@@ -25,7 +25,7 @@ const chunkBytes = 128 * 1024;
  */
 export async function startDelayingProxy(target: string, options: DelayingProxyOptions): Promise<DelayingProxy> {
   const { delayMs, connectMs = 0, bytesPerSecond } = options;
-  const [host = "", port = ""] = target.split(":");
+  const [hostname = "", port = ""] = target.split(":");
   const sockets = new Set<Socket>();
   const rate = bytesPerSecond === undefined ? undefined : new SharedRate(bytesPerSecond);
   const server = net.createServer((client) => {
@@ -35,7 +35,7 @@ export async function startDelayingProxy(target: string, options: DelayingProxyO
       callback: (length: number, buffer: Uint8Array): boolean =>
         passOn(upstream, client, buffer.subarray(0, length), rate),
     };
-    const upstream: Socket = net.connect({ host, port: Number(port), onread });
+    const upstream: Socket = net.connect({ host: hostname, port: Number(port), onread });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true).once("close", () => sockets.delete(socket));
@@ -48,15 +48,13 @@ export async function startDelayingProxy(target: string, options: DelayingProxyO
     client.on("data", (bytes) => later(() => upstream.write(bytes)));
     client.on("end", () => later(() => upstream.end()));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  const host = await listenOnLoopback(server);
   const stop = async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
   return {
-    host: `127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
+    host,
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,10 +1,10 @@
 export { type BrowserOptions, type BrowserPage, openBrowser } from "./browser.js";
 export { type ChaosProxy, type Effect, type ProxiedRequest, startChaosProxy } from "./chaos-proxy.js";
-export { freePort } from "./child-process.js";
 export { type DelayingProxy, startDelayingProxy } from "./delaying-proxy.js";
 export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from "./docker-registry.js";
 export { GeneratedBlob } from "./generated-blob.js";
 export { isInstalled, needs } from "./installed.js";
+export { freePort, listenOnLoopback } from "./loopback.js";
 export { type Radosgw, startRadosgw } from "./radosgw.js";
 export {
   type RangeReply,

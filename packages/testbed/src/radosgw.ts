@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort, killAndWait } from "./child-process.js";
+import { killAndWait } from "./child-process.js";
+import { freePort } from "./loopback.js";
 import { type S3Keys, type S3Server, s3Server } from "./s3-server.js";
 
 const run = promisify(execFile);

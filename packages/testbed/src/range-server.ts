@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { GeneratedBlob } from "./generated-blob.js";
+import { listenOnLoopback } from "./loopback.js";
 
 /** What a response to a GET of the blob does differently. Offsets are those of the blob. */
 export interface RangeReply {
@@ -84,10 +84,9 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     });
     response.end(request.method === "HEAD" ? undefined : content);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const host = await listenOnLoopback(server);
   return {
-    image: `127.0.0.1:${(server.address() as AddressInfo).port}/a/b`,
+    image: `${host}/a/b`,
     blob,
     requests,
     get sentBytes() {

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, killAndWait } from "./child-process.js";
+import { killAndWait } from "./child-process.js";
+import { freePort } from "./loopback.js";
 
 export interface RedisServerOptions {
   /** Further settings, such as `{ "cluster-enabled": "yes" }`. */

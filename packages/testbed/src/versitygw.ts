@@ -4,8 +4,9 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, killAndWait } from "./child-process.js";
+import { killAndWait } from "./child-process.js";
 import { isInstalled } from "./installed.js";
+import { freePort } from "./loopback.js";
 import { type S3Server, s3Server } from "./s3-server.js";
 
 const module = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { digestBytes, joinChunks } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HttpMembers } from "./fleet-members.js";
 
@@ -21,8 +21,7 @@ beforeEach(async () => {
     requests.push(request);
     answer(request, response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  member = `http://${await listenOnLoopback(server)}`;
   opened.push({
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -30,7 +29,6 @@ beforeEach(async () => {
       await once(server, "close");
     },
   });
-  member = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 afterEach(async () => {
   for (const each of opened.reverse()) await each[Symbol.asyncDispose]();

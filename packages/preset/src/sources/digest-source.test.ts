@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Image, put, putImage, putIndex } from "../../test/images.js";
 import { type OpenMote, openMote, type RegistryServer } from "../index.js";
@@ -18,7 +19,7 @@ beforeEach(async () => {
   upstream = await openMote({ dir: join(root, "upstream") });
   image = await putImage(upstream.cache, ["lib/app:1"], { a: 10, b: 2000 });
   requests = [];
-  server = await upstream.serve({ port: 0, onRequest: ({ path }) => requests.push(path) });
+  server = await upstream.serve({ port: await freePort(), onRequest: ({ path }) => requests.push(path) });
   source = `docker://${server.host}:${server.port}/lib/app:1`;
   mote = await openMote({ dir: join(root, "cache"), registries: { retries: 0 } });
 });

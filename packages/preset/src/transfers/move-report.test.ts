@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Image, putImage, putIndex } from "../../test/images.js";
 import { type MoveReport, type OpenMote, openMote, type RegistryServer } from "../index.js";
@@ -16,7 +17,7 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "mote-report-"));
   upstream = await openMote({ dir: join(root, "upstream") });
   image = await putImage(upstream.cache, ["lib/app:1"], { a: 10, b: 2000 });
-  server = await upstream.serve({ port: 0 });
+  server = await upstream.serve({ port: await freePort() });
   name = `${server.host}:${server.port}/lib/app:1`;
   mote = await openMote({ dir: join(root, "cache") });
 });

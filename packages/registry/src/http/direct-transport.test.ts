@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, expect, it } from "vitest";
 import { DirectTransport } from "./direct-transport.js";
 import type { HttpResponse } from "./http-transport.js";
@@ -13,15 +14,15 @@ afterEach(async () => {
 });
 
 async function serve(listener: RequestListener): Promise<{ server: Server; url: URL }> {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer(listener);
+  const host = await listenOnLoopback(server);
   open.push({
     close() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));
     },
   });
-  return { server, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`) };
+  return { server, url: new URL(`http://${host}/`) };
 }
 
 function transport({ idleTimeoutMs = 10_000 } = {}): DirectTransport {

@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { refuse, sendRange, serveImage } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
@@ -46,12 +46,9 @@ async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
     socket.on("error", () => {}).once("data", () => answer(socket));
     opened.push({ [Symbol.asyncDispose]: async () => void socket.destroy() });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const host = await listenOnLoopback(server);
   opened.push({ [Symbol.asyncDispose]: async () => void server.close() });
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return `127.0.0.1:${address.port}`;
+  return host;
 }
 
 describe("a host that sends single bytes slowly", () => {

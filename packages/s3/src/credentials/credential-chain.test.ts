@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoteError, untilAborted } from "@mote/core";
+import { listenOnLoopback } from "@mote/testbed";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { containerService } from "./container-role.js";
 import { credentialChain } from "./credential-chain.js";
@@ -33,13 +32,13 @@ async function serve(respond: (request: IncomingMessage, body: string) => string
     const responded = respond(request, body);
     response.statusCode = typeof responded === "number" ? responded : 200;
     response.end(typeof responded === "number" ? "" : responded);
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
+  const host = await listenOnLoopback(server);
   closing.push(async () => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return { url: `http://${host}`, requests };
 }
 
 /** An environment without the profile files of whoever runs the tests. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { type Digest, MemoryTagStore, MoteError } from "@mote/core";
+import { freePort } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemorySource, putInRepository } from "../../test/memory-source.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "../index.js";
@@ -27,7 +28,14 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ServeOptions> = {}): Promise<RegistryServer> {
-  const server = await serve({ source, tags, graceMs: 3_600_000, onRequest: (one) => served.push(one), ...options });
+  const server = await serve({
+    source,
+    tags,
+    port: await freePort(),
+    graceMs: 3_600_000,
+    onRequest: (one) => served.push(one),
+    ...options,
+  });
   running.push(server);
   return server;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenOnLoopback } from "../loopback.js";
 import type { Behaviour, Listener, RegistryKind, Reply, SimulatedRequest, SimulatedState } from "./behaviour.js";
 import { distributionApi } from "./distribution-api.js";
 import { bytesReply, errorReply } from "./replies.js";
@@ -41,9 +41,7 @@ export async function startSimulatedRegistry(kind: RegistryKind): Promise<Simula
         })
         .catch(() => response.destroy());
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    return { server, origin: `http://${await listenOnLoopback(server)}` };
   };
   const [registry, storage, tokens] = [await listen("registry"), await listen("storage"), await listen("tokens")];
   const state: SimulatedState = {
