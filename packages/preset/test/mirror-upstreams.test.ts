@@ -21,10 +21,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** For an upstream that falls silent. Others are given time, because a busy machine is silent too. */
+const shortWaits = { answerTimeoutMs: 500, idleTimeoutMs: 500 };
+
 type Settings = Partial<MirrorSettings> & Pick<OpenMoteOptions, "maxSize" | "logger" | "registries">;
 
 async function serveMirror({ maxSize, logger, registries, ...settings }: Settings = {}): Promise<RegistryServer> {
-  const limits = { retries: 1, connectTimeoutMs: 1_000, answerTimeoutMs: 500, idleTimeoutMs: 500, ...registries };
+  const limits = { retries: 1, ...registries };
   const mote = await openMote({ dir: join(folder, "mirror"), registries: limits, maxSize, logger });
   opened.push(mote);
   const upstreams = [`up.example=http://${upstream.host}`];
@@ -69,7 +72,7 @@ describe("a blob", () => {
 
   it("continues at the byte where its upstream fell silent", async () => {
     const { path, bytes } = addLayer(upstream, size);
-    const server = await serveMirror();
+    const server = await serveMirror({ registries: shortWaits });
     upstream.faults([/GET .*blobs/, { stallAfter: 1_000_000 }, undefined]);
     expect(Buffer.compare(await bytesOf(await request(server, path)), bytes)).toBe(0);
     expect(upstream.requested(/GET .*blobs/)[1]?.headers.range).toBe(`bytes=1000000-${size - 1}`);
@@ -122,7 +125,7 @@ describe("a blob", () => {
     ["no length", { headers: { "content-length": undefined }, body: new Uint8Array(size + 5) }],
   ])("of which the upstream sends %s is an error", async (_, fault) => {
     const { path } = addLayer(upstream, size);
-    const server = await serveMirror();
+    const server = await serveMirror({ registries: shortWaits });
     await request(server, "a/b/manifests/1");
     upstream.faults([/GET .*blobs/, fault]);
     const response = await request(server, path);
@@ -169,7 +172,7 @@ describe("a tag that is not fresh any more", () => {
     ["silent", "silence"],
   ])("is served with a warning if its upstream is %s", async (_, fault) => {
     const { manifest } = addLayer(upstream, 10);
-    const server = await serveMirror({ freshMs: 0 });
+    const server = await serveMirror({ freshMs: 0, registries: shortWaits });
     await request(server, "a/b/manifests/1");
     upstream.faults([/./, fault]);
     const response = await request(server, "a/b/manifests/1");
@@ -211,7 +214,7 @@ describe("what is not stored", () => {
     ["a web site", { status: 200, body: "<html>", headers: { "content-type": "text/html" } }, 502],
   ])("is an error, and never 404, if its upstream is %s", async (_, fault, status) => {
     const { path, manifest } = addLayer(upstream, 10);
-    const server = await serveMirror();
+    const server = await serveMirror({ registries: shortWaits });
     upstream.faults([/./, fault]);
     for (const asked of ["a/b/manifests/1", `a/b/manifests/${manifest.digest}`]) {
       expect((await request(server, asked)).status).toBe(status);
