@@ -88,6 +88,10 @@ describe("mote get", () => {
       stderr: expect.stringContaining("did you mean /etc/os-release?"),
     });
     expect(await get("/qqq")).toMatchObject({ status: 1, stderr: expect.stringContaining("--list") });
+    const dangling = await get("/etc/out");
+    expect(dangling).toMatchObject({ status: 1, stderr: expect.stringContaining("; list the files with --list") });
+    const noImage = await runMote(["get", `oci:${dir}/layout:2`, "/etc", "--cache", join(dir, "cache")]);
+    expect(noImage).toMatchObject({ status: 1, stderr: expect.not.stringContaining("--list") });
   });
 
   it("rejects a directory on stdout, and options that exclude each other", async () => {

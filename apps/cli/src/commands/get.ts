@@ -124,7 +124,8 @@ function withSuggestion(error: unknown): unknown {
     detailOf(error, "siblings"),
     detailOf(error, "sameName"),
   ];
-  if (!hasCode(error, "MOTE_NOT_FOUND") || typeof wanted !== "string") return error;
+  // Without the names of a folder, it is the image that does not exist.
+  if (!hasCode(error, "MOTE_NOT_FOUND") || typeof wanted !== "string" || siblings === undefined) return error;
   const near = nearest(wanted, textsOf(siblings)) ?? textsOf(sameName)[0];
   const advice = near === undefined ? "list the files with --list" : `did you mean /${near}?`;
   const details = { path: detailOf(error, "path"), ...(near === undefined ? {} : { suggestion: `/${near}` }) };

@@ -60,8 +60,10 @@ export function closedError(path: string): MoteError {
   return new MoteError("MOTE_CLOSED", `the destination ${path} is closed`, { details: { path } });
 }
 
+/** @param location a path, or a name that begins with "the" */
 export function invalidArchive(location: string, what: string): MoteError {
-  return new MoteError("MOTE_INVALID_ARCHIVE", `cannot read the archive ${location}: ${what}`, {
+  const shown = location.startsWith("the ") ? location : `the archive ${location}`;
+  return new MoteError("MOTE_INVALID_ARCHIVE", `cannot read ${shown}: ${what}`, {
     details: { path: location },
   });
 }

@@ -49,6 +49,20 @@ describe("the layers of an image", () => {
     expect([...read]).toEqual([2, 1]);
   });
 
+  it("may end without zero blocks, may be empty, but must not be cut", async () => {
+    const ends = 1024;
+    const tar = rawTar([file("a")]);
+    const withoutEnd = tar.subarray(0, tar.byteLength - ends);
+    const stack = (...layers: Uint8Array[]) =>
+      new LayerStack(layers.map((bytes) => ({ what: "it", entries: () => readLayer(Readable.from([bytes]), "it") })));
+    const empty = [new Uint8Array(0), gzipSync(new Uint8Array(0)), gzipSync(new Uint8Array(ends))];
+    expect(await pathsOf(stack(...empty, gzipSync(withoutEnd), ...empty))).toEqual(["a"]);
+    const invalid = { code: "MOTE_INVALID_ARCHIVE" };
+    await expect(pathsOf(stack(withoutEnd.subarray(0, -1)))).rejects.toMatchObject(invalid);
+    const header = rawTar([{ name: "pax", flag: "x", text: "9 path=a\n" }]).subarray(0, 1024);
+    await expect(pathsOf(stack(header))).rejects.toMatchObject(invalid);
+  });
+
   it("replace files of lower layers, and hide what they remove", async () => {
     const { stack } = stackOf(
       [file("a", "old"), file("b"), file("d/x"), file("d/y"), file("o/x"), file("o/deep/y"), file("f/x"), file("g")],

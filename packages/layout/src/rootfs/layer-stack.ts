@@ -152,9 +152,12 @@ export class LayerStack {
     const folder = at.join("/");
     const siblings = (await this.#children(at)).map((each) => each.path);
     const sameName: string[] = [];
-    const last = path.split("/").findLast((each) => each !== "") ?? name;
+    const requested = path.split("/").filter((each) => each !== "");
+    const last = requested.at(-1) ?? name;
     for await (const file of this.walk("")) {
-      if (file.path.endsWith(`/${last}`) && sameName.push(file.path) >= shownNames) break;
+      // A link that leads to nothing has the requested path itself.
+      if (!file.path.endsWith(`/${last}`) || file.path === requested.join("/")) continue;
+      if (sameName.push(file.path) >= shownNames) break;
     }
     return new MoteError("MOTE_NOT_FOUND", `${path} does not exist: /${folder} has no ${name}`, {
       details: { path, wanted: [...at, name].join("/"), siblings: siblings.slice(0, shownNames), sameName },

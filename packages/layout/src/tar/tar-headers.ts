@@ -91,9 +91,9 @@ export class TarHeaders {
     return entry;
   }
 
-  /** Whether the last block was zero, as the archive's end requires. */
+  /** Whether the archive may end here. Go's tools accept one without zero blocks at its end, so there are layers without, even empty ones. */
   get mayEnd(): boolean {
-    return this.#zeroBlocks > 0;
+    return !this.#isInHeaders;
   }
 
   /** Whether the archive has ended. Like other tools, ignores whatever follows. */

@@ -8,7 +8,7 @@ export interface ContentEntry extends TarEntry {
   readonly content: EntryContent;
 }
 
-/** Yields an uncompressed tar's entries. @throws MOTE_INVALID_ARCHIVE if it is truncated or lacks an end · what `chunks` throws */
+/** Yields an uncompressed tar's entries. @throws MOTE_INVALID_ARCHIVE if it is truncated · what `chunks` throws */
 export async function* readTar(
   chunks: AsyncIterable<Uint8Array>,
   location: string,
