@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"unsafe"
 
 	"github.com/klauspost/compress/flate"
@@ -34,8 +36,11 @@ func open(kind, level int32) int32 {
 	if encoder != nil {
 		// An abandoned encoder may have goroutines, which end with it.
 		encoder.Close()
+		encoder = nil
 	}
 	output.Reset()
+	// The memory of WebAssembly never shrinks: the next encoder gets that of the last one.
+	runtime.GC()
 	var err error
 	encoder, err = newEncoder(kind, int(level))
 	if err != nil || encoder == nil {
@@ -56,7 +61,10 @@ func newEncoder(kind int32, level int) (io.WriteCloser, error) {
 		deflater, err := olderflate.NewWriter(io.Discard, level)
 		return newBlockWriter(&output, deflater, level), err
 	case standardZstd:
-		return zstd.NewWriter(&output, zstd.WithEncoderLevel(zstd.EncoderLevel(level)))
+		speed := zstd.EncoderLevel(level)
+		// The best level needs the most memory: a smaller history makes the same bytes, and costs the others half of their speed.
+		isLow := speed == zstd.SpeedBestCompression
+		return zstd.NewWriter(&output, zstd.WithEncoderLevel(speed), zstd.WithLowerEncoderMem(isLow))
 	}
 	return nil, nil
 }
@@ -103,5 +111,8 @@ func finish() int32 {
 	}
 	return int32(output.Len())
 }
+
+// Encoders allocate little after their start, so that collecting garbage often costs little.
+func init() { debug.SetGCPercent(20) }
 
 func main() {}

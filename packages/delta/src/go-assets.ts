@@ -17,13 +17,13 @@ export interface GoAsset {
 export const goAssets: readonly GoAsset[] = [
   {
     file: "encoders-go1.26.wasm.br",
-    sha256: "df107491a8bfe83cc7c28ba5113ba453975d51015cc280502f938e29dc7e51c2",
+    sha256: "1f3b04b2fdb3da2e7e142a457150d3548efb34bcb227a46fe72e9e0f4f46fee4",
     go: "1.26",
     klauspost: "1.20.0",
   },
   {
     file: "encoders-go1.27.wasm.br",
-    sha256: "4f526c4338e618c3212deda06c72334c8c87bf5a2b43334fc9046de013156952",
+    sha256: "ef0dee11a92429d54242957761beeb0b17be2674f9410b7632c50c00e24cd3cb",
     go: "1.27",
     klauspost: "1.20.4",
   },

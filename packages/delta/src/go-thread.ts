@@ -18,6 +18,8 @@ interface Waiting {
 /** A thread with an instance of Go's encoders, which encodes one stream at a time. An idle one does not keep the process alive. */
 export class GoThread implements AsyncDisposable {
   readonly #worker: Worker;
+  /** Memory of both threads: a message with new memory for each chunk would leave much of it to the garbage collector of the worker. */
+  readonly #input = new Uint8Array(new SharedArrayBuffer(maxWriteBytes));
   #waiting: Waiting | undefined;
   #failure: Error | undefined;
 
@@ -27,8 +29,8 @@ export class GoThread implements AsyncDisposable {
     this.#worker = new Worker(`(${runGoEncoders})(require("node:worker_threads"))`, {
       eval: true,
       execArgv: [],
-      workerData: { module, imports },
-      resourceLimits: { maxOldGenerationSizeMb: 32 },
+      workerData: { module, imports, input: this.#input },
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     });
     this.#worker.unref();
     this.#worker.on("message", (answer: GoAnswer) => {
@@ -56,8 +58,9 @@ export class GoThread implements AsyncDisposable {
     await ask({ open: encoder });
     for await (const chunk of content) {
       for (let at = 0; at < chunk.byteLength; at += maxWriteBytes) {
-        // A copy: a message with a part of a buffer would contain all of it.
-        const output = await ask({ write: new Uint8Array(chunk.subarray(at, at + maxWriteBytes)) });
+        const bytes = chunk.subarray(at, at + maxWriteBytes);
+        this.#input.set(bytes);
+        const output = await ask({ write: bytes.byteLength });
         if (output.byteLength > 0) yield output;
       }
     }
@@ -74,7 +77,7 @@ export class GoThread implements AsyncDisposable {
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting = { resolve, reject };
-        this.#worker.postMessage(question, "write" in question ? [question.write.buffer as ArrayBuffer] : []);
+        this.#worker.postMessage(question);
       });
     } finally {
       this.#worker.unref();

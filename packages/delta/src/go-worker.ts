@@ -3,7 +3,8 @@ import type threads from "node:worker_threads";
 /** Each question has one answer, in order. */
 export type GoQuestion =
   | { readonly open: { readonly kind: number; readonly level: number } }
-  | { readonly write: Uint8Array }
+  /** The number of bytes at the start of the shared input. */
+  | { readonly write: number }
   | { readonly finish: true };
 
 export type GoAnswer = { readonly output: Uint8Array } | { readonly error: string };
@@ -82,8 +83,8 @@ export function runGoEncoders({ parentPort, workerData }: typeof threads): void 
       return new Uint8Array();
     }
     if ("finish" in question) return outputOf(go.finish());
-    new Uint8Array(go.memory.buffer, inputAt, question.write.byteLength).set(question.write);
-    return outputOf(go.write(question.write.byteLength));
+    new Uint8Array(go.memory.buffer, inputAt).set(workerData.input.subarray(0, question.write));
+    return outputOf(go.write(question.write));
   };
   parentPort?.on("message", (question: GoQuestion) => {
     try {

@@ -40,6 +40,14 @@ describe.each([
   });
 });
 
+it.each([
+  ["zstd:klauspost1.20.0-4", "a226fc955e099ba5f7ae1673ca153b70a67a92b44b97644e75096dd4deacf4e2"],
+  ["zstd:klauspost1.20.4-4", "7286b1d0acfdab59f9e8ba6a8b60cde33c40676ed1a580a4f2aefc9c2b0f1201"],
+])("%s makes the same bytes with a smaller history, for content of more than two windows", async (name, sha256) => {
+  const bytes = await encoded(name, sampleContent(20_000_000));
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
+});
+
 it("gzip of any size is complete, also of nothing and of whole blocks", async () => {
   for (const name of ["gzip:go1.26-6", "gzip:pgzip1.20.0-5", "gzip:pgzip1.17-5", "gzip:zlib-9"]) {
     for (const size of [0, 1, 1 << 20, (1 << 20) + 1]) {
