@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function serveMirror(settings: Partial<MirrorSettings> = {}): Promise<RegistryServer> {
-  const registries = { retries: 0, connectTimeoutMs: 1_000, answerTimeoutMs: 500, idleTimeoutMs: 500 };
+  const registries = { retries: 0 };
   mote = await openMote({ dir: join(folder, "mirror"), registries });
   opened.push(mote);
   const server = await mote.serve({ mirror: { upstreams: [`up.example=http://${upstream.host}`], ...settings } });

@@ -17,7 +17,7 @@ let server: RegistryServer;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "mote-metrics-"));
   upstream = await startFailingRegistry();
-  const registries = { retries: 1, retryDelayMs: 1, connectTimeoutMs: 1_000 };
+  const registries = { retries: 1, retryDelayMs: 1 };
   mote = await openMote({ dir: folder, registries, maxSize: 1_000_000 });
   const upstreams = [`up.example=http://${upstream.host}`];
   server = await mote.serve({ mirror: { upstreams, freshMs: 0 }, version: "1.2.3" });

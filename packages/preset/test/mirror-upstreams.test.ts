@@ -72,7 +72,7 @@ describe("a blob", () => {
 
   it("continues at the byte where its upstream fell silent", async () => {
     const { path, bytes } = addLayer(upstream, size);
-    const server = await serveMirror({ registries: shortWaits });
+    const server = await serveMirror({ registries: { idleTimeoutMs: shortWaits.idleTimeoutMs } });
     upstream.faults([/GET .*blobs/, { stallAfter: 1_000_000 }, undefined]);
     expect(Buffer.compare(await bytesOf(await request(server, path)), bytes)).toBe(0);
     expect(upstream.requested(/GET .*blobs/)[1]?.headers.range).toBe(`bytes=1000000-${size - 1}`);
@@ -172,7 +172,8 @@ describe("a tag that is not fresh any more", () => {
     ["silent", "silence"],
   ])("is served with a warning if its upstream is %s", async (_, fault) => {
     const { manifest } = addLayer(upstream, 10);
-    const server = await serveMirror({ freshMs: 0, registries: shortWaits });
+    const registries = fault === "silence" ? shortWaits : {};
+    const server = await serveMirror({ freshMs: 0, registries });
     await request(server, "a/b/manifests/1");
     upstream.faults([/./, fault]);
     const response = await request(server, "a/b/manifests/1");
@@ -214,7 +215,7 @@ describe("what is not stored", () => {
     ["a web site", { status: 200, body: "<html>", headers: { "content-type": "text/html" } }, 502],
   ])("is an error, and never 404, if its upstream is %s", async (_, fault, status) => {
     const { path, manifest } = addLayer(upstream, 10);
-    const server = await serveMirror({ registries: shortWaits });
+    const server = await serveMirror({ registries: fault === "silence" ? shortWaits : {} });
     upstream.faults([/./, fault]);
     for (const asked of ["a/b/manifests/1", `a/b/manifests/${manifest.digest}`]) {
       expect((await request(server, asked)).status).toBe(status);

@@ -24,7 +24,7 @@ async function serveMirror(
   settings: Partial<MirrorSettings> = {},
   options: Partial<OpenMoteOptions> = {},
 ): Promise<RegistryServer> {
-  const registries = { retries: 0, connectTimeoutMs: 1_000 };
+  const registries = { retries: 0 };
   const mote = await openMote({ dir: join(folder, "mirror"), registries, ...options });
   opened.push(mote);
   const upstreams = [`up.example=http://${upstream.host}`];
