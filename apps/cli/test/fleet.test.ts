@@ -92,7 +92,7 @@ describe.skipIf(skip)(`several mote serve with --advertise${skip}`, () => {
     expect(await redisAnswer("FLUSHALL")).toBe("+OK\r\n");
     const later = await start();
     pulls.push(pull(later, "1"));
-    await expect.poll(() => upstream.reads.get(layer)?.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => upstream.reads.get(layer)?.length, { timeout: 30_000 }).toBe(2);
     resume();
     for (const found of await Promise.all(pulls)) expect(found).toEqual(digests);
   }, 90_000);

@@ -84,7 +84,7 @@ describe("StoredBlobInfoCache over a storage on a server", () => {
           proceed = resolve;
         });
       const found = cache.candidateLocations("t", "s", digest, own);
-      await vi.waitFor(() => expect(server.messages).toBe(1));
+      await vi.waitFor(() => expect(server.messages).toBe(1), { timeout: 30_000 });
       vi.advanceTimersByTime(1_000);
       const closed = cache.close();
       await new Promise((resolve) => setImmediate(resolve));

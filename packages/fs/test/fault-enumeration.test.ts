@@ -187,7 +187,7 @@ class Faults {
 async function withoutHang(work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it hangs")), 10_000);
+    timer = setTimeout(() => reject(new Error("it hangs")), 30_000);
   });
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -281,7 +281,7 @@ describe("the work for one name", () => {
   it("is in index.json without a call to close or update, as soon as the process has time", async () => {
     await using store = new FileCache(root);
     await store.tags.tag("registry.example/app:1", one);
-    await vi.waitFor(() => expect(view()).toEqual({ "registry.example/app:1": one.digest }), { timeout: 20_000 });
+    await vi.waitFor(() => expect(view()).toEqual({ "registry.example/app:1": one.digest }), { timeout: 30_000 });
     await store.tags.tag("registry.example/app:2", one);
     await store[Symbol.asyncDispose]();
     expect(Object.keys(view())).toEqual(["registry.example/app:1", "registry.example/app:2"]);

@@ -116,7 +116,7 @@ describe("a blob that is not stored", () => {
     for await (const _ of first) break;
     await first.close();
     resolve();
-    await vi.waitUntil(() => mirror.fills.length === 0, { timeout: 10_000 });
+    await vi.waitUntil(() => mirror.fills.length === 0, { timeout: 30_000 });
     expect(await cache.moteExists(digest)).toBe(true);
     expect(upstream.count("blob")).toBe(1);
   });
@@ -161,7 +161,7 @@ describe("a part of a blob that is not stored", () => {
     resolve();
     expect(Buffer.compare(part, layer.subarray(500_000, 500_100))).toBe(0);
     expect(upstream.requests).toContain(`range ${digest} 500000-500100`);
-    await vi.waitUntil(() => cache.moteExists(digest), { timeout: 10_000 });
+    await vi.waitUntil(() => cache.moteExists(digest), { timeout: 30_000 });
   });
 
   it("is read from the growing file if it is there", async () => {
@@ -169,7 +169,7 @@ describe("a part of a blob that is not stored", () => {
     const { promise: isRead, resolve } = gate();
     upstream.chunks = pausedAt(300_000, () => isRead);
     const whole = read(digest).then(async (reader) => bytesOf(Promise.resolve(reader)));
-    await vi.waitUntil(() => (mirror.fills[0]?.bytes ?? 0) >= 300_000, { timeout: 10_000 });
+    await vi.waitUntil(() => (mirror.fills[0]?.bytes ?? 0) >= 300_000, { timeout: 30_000 });
     const part = await bytesOf(read(digest, { start: 100, end: 200 }));
     expect(Buffer.compare(part, layer.subarray(100, 200))).toBe(0);
     expect(upstream.count("range")).toBe(0);
@@ -211,7 +211,9 @@ describe("a tag", () => {
     const second = resolve();
     const other = newMirror().manifest(repository(), "1");
     // The checks of both have ended when they wait for the manifest.
-    await vi.waitUntil(() => upstream.count("resolve") > 1 || mirrors.every(({ fills }) => fills.length > 0));
+    await vi.waitUntil(() => upstream.count("resolve") > 1 || mirrors.every(({ fills }) => fills.length > 0), {
+      timeout: 30_000,
+    });
     mayArrive.resolve();
     for (const answer of await Promise.all([first, second, other])) expect(answer.descriptor).toEqual(manifest);
     expect(upstream.requests).toEqual(["resolve 1", `manifest ${manifest.digest}`]);
@@ -224,7 +226,7 @@ describe("a tag", () => {
     upstream.before = (request) => (request.startsWith("resolve") ? asked.promise : undefined);
     const all = [cache, ...others].map((each) => newMirror({ cache: each, tags: each.tags }));
     const answers = Promise.all(all.map((each) => each.manifest(repository(), "1")));
-    await vi.waitUntil(() => upstream.count("resolve") > 0);
+    await vi.waitUntil(() => upstream.count("resolve") > 0, { timeout: 30_000 });
     // Time for the others to ask too.
     await new Promise((resolve) => setTimeout(resolve, 100));
     asked.resolve();
@@ -245,7 +247,7 @@ describe("a tag", () => {
       throw new MoteError("MOTE_UNREACHABLE", "the upstream is down");
     };
     const failing = first.manifest(repository(), "1");
-    await vi.waitUntil(() => upstream.count("resolve") > 0);
+    await vi.waitUntil(() => upstream.count("resolve") > 0, { timeout: 30_000 });
     const answer = second.manifest(repository(), "1");
     asked.resolve();
     await expect(failing).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
@@ -345,7 +347,7 @@ describe("a tag", () => {
     await bytesOf(read(image.layer.digest));
     expect(await cache.tags.resolve("up.example/org/app:1")).toBeUndefined();
     await bytesOf(read(image.config.digest));
-    await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 10_000 });
+    await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 30_000 });
     expect((await cache.tags.resolve("up.example/org/app:1"))?.digest).toBe(image.manifest.digest);
   });
 
@@ -357,7 +359,7 @@ describe("a tag", () => {
     const tagging = vi.spyOn(tags, "tag").mockImplementation((...of) => mayTag.then(() => tag(...of)));
     await resolve();
     await bytesOf(read(image.layer.digest));
-    await vi.waitUntil(() => tagging.mock.calls.length > 0, { timeout: 10_000 });
+    await vi.waitUntil(() => tagging.mock.calls.length > 0, { timeout: 30_000 });
     const closing = mirror.close();
     tagNow();
     await closing;
@@ -368,7 +370,7 @@ describe("a tag", () => {
     const image = upstream.addImage("1", layer, { isInlined: true });
     await resolve();
     await bytesOf(read(image.layer.digest));
-    await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 10_000 });
+    await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 30_000 });
     expect(await cache.moteExists(image.config.digest)).toBe(true);
   });
 });

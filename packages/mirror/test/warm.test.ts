@@ -51,7 +51,7 @@ it("fetches all platforms of an image, and sets its tag", async () => {
   for (const { layer, config, manifest } of images) {
     for (const { digest } of [layer, config, manifest]) expect(await cache.moteExists(digest)).toBe(true);
   }
-  await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 10_000 });
+  await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 30_000 });
   expect(await mirror.warm(repository, "1")).toMatchObject({ bytes: report.bytes, fetchedBytes: 0 });
   expect(upstream.count("blob")).toBe(4);
 });

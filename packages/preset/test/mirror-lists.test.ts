@@ -55,7 +55,7 @@ async function fetchImage(server: RegistryServer, path: string, tag: string): Pr
     await (await get(server, `${path}/blobs/${digest}`)).arrayBuffer();
   }
   const name = `${path.startsWith("other.example") ? "" : "up.example/"}${path}:${tag}`;
-  await vi.waitUntil(() => mote.cache.tags?.resolve(name), { timeout: 10_000 });
+  await vi.waitUntil(() => mote.cache.tags?.resolve(name), { timeout: 30_000 });
 }
 
 describe("the tags of an upstream", () => {

@@ -154,5 +154,5 @@ it("the status lists a running fetch with its progress", async () => {
   expect((await metrics()).get("mote_fills_in_flight")).toBe(1);
   proceed();
   expect(await pulled).toEqual({ status: 200, bytes: 5 });
-  await vi.waitFor(async () => expect((await status()).fills).toEqual([]));
+  await vi.waitFor(async () => expect((await status()).fills).toEqual([]), { timeout: 30_000 });
 });

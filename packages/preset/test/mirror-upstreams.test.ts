@@ -155,7 +155,7 @@ describe("a blob", () => {
     const response = await request(server, path, { headers: { range: "bytes=2500000-2500099" } });
     expect(response.status).toBe(206);
     expect(Buffer.compare(await bytesOf(response), bytes.subarray(2_500_000, 2_500_100))).toBe(0);
-    await vi.waitUntil(() => upstream.requested(/GET .*blobs/).length === 2, { timeout: 10_000 });
+    await vi.waitUntil(() => upstream.requested(/GET .*blobs/).length === 2, { timeout: 30_000 });
     const ranges = upstream.requested(/GET .*blobs/).map(({ headers }) => headers.range);
     expect(ranges).toContain("bytes=2500000-2500099");
     expect(ranges).toContain(undefined);
@@ -276,7 +276,7 @@ it("the size of the cache outranks the leases of manifests that were just served
     expect((await request(server, `a/b/manifests/t${n + 1}`)).status).toBe(200);
     expect(Buffer.compare(await bytesOf(await request(server, path)), bytes)).toBe(0);
   }
-  await vi.waitUntil(() => pruned.length > 0, { timeout: 10_000 });
+  await vi.waitUntil(() => pruned.length > 0, { timeout: 30_000 });
   for (const { path, bytes } of layers) {
     expect(Buffer.compare(await bytesOf(await request(server, path)), bytes)).toBe(0);
   }

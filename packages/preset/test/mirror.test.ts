@@ -110,7 +110,7 @@ it("the cache of a mirror is pruned to its size", async () => {
   const logger = { debug() {}, info, warn() {}, error() {} };
   const server = await serveMirror({}, { maxSize: 1, logger });
   await pull(server, "a/b:1");
-  await vi.waitUntil(() => messages.some((message) => /pruned|maximum size/.test(message)), { timeout: 10_000 });
+  await vi.waitUntil(() => messages.some((message) => /pruned|maximum size/.test(message)), { timeout: 30_000 });
 });
 
 describe("what is not stored", () => {

@@ -89,9 +89,9 @@ describe("a client that pushes", () => {
     const write = vi.spyOn(fs, "write");
     socket.write(head(`POST /v2/team/app/blobs/uploads/?digest=${digest}`, "content-length: 300000"));
     socket.write(bytes.subarray(0, 200_000));
-    await vi.waitFor(() => expect(write).toHaveBeenCalled());
+    await vi.waitFor(() => expect(write).toHaveBeenCalled(), { timeout: 30_000 });
     socket.destroy();
-    await vi.waitFor(() => expect(fs.readdirSync(`${folder}/.mote/ingest`)).toEqual([]));
+    await vi.waitFor(() => expect(fs.readdirSync(`${folder}/.mote/ingest`)).toEqual([]), { timeout: 30_000 });
     expect(await cache.moteExists(digest)).toBe(false);
   });
 
