@@ -272,6 +272,26 @@ describe("a registry with tokens", () => {
     }
   });
 
+  it.each(["with each error", "only on /v2/"])(
+    "asks for the challenge again if its token service failed, sent %s",
+    async (sent) => {
+      const [before, tokens] = [await serve((_, response) => response.writeHead(404).end()), await serveTokens()];
+      let realm = `http://${before.host}/token`;
+      const server = await serveImage(image, ({ url, headers }, response) => {
+        if (headers.authorization !== undefined) return false;
+        const isShown = sent === "with each error" || url === "/v2/";
+        refuse(response, 401, "UNAUTHORIZED", isShown ? { "www-authenticate": `Bearer realm="${realm}"` } : {});
+        return true;
+      });
+      opened.push(before, tokens, server);
+      const { repository } = open(server);
+      for (const name of ["a/b", "a/b", "c/d"])
+        expect(await codeOf(repository(name).resolve("v1"))).toBe("MOTE_REGISTRY");
+      realm = `http://${tokens.host}/token`;
+      for (const name of ["c/d", "a/b"]) expect(await repository(name).resolve("v1")).toEqual(image.manifest);
+    },
+  );
+
   it("does not send a refresh token to another host to which its service redirects", async () => {
     const thief = await serve((_, response) => response.end('{"token":"x"}'));
     const service = await serve((_, response) => response.writeHead(307, { location: `http://${thief.host}/` }).end());

@@ -166,9 +166,22 @@ export class Authorizer {
         if (authorization !== undefined) this.#known.set(key, authorization);
         return authorization;
       })
+      .catch((error: unknown) => {
+        this.#forget(access, challenge);
+        throw error;
+      })
       .finally(() => this.#renewing.delete(key));
     this.#renewing.set(key, renewal);
     return renewal;
+  }
+
+  /** Removes what names a token service that failed: the registry may have another one by now, which its next challenge names. */
+  #forget({ origin: { origin } }: Access, { parameters: { realm } }: Challenge): void {
+    for (const [key, { parameters }] of this.#challenges) {
+      if (key.split(" ")[0] === origin && parameters.realm === realm) this.#challenges.delete(key);
+    }
+    if (this.#usualChallenges.get(origin)?.parameters.realm === realm) this.#usualChallenges.delete(origin);
+    for (const key of [origin, `HEAD ${origin}`]) this.#probes.delete(key);
   }
 
   async #authorization(access: Access, challenge: Challenge): Promise<Authorization | undefined> {
