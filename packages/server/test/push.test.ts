@@ -36,6 +36,18 @@ describe("a push", () => {
     expect((await pushImage(server, "acme/app", "1")).status).toBe(201);
   });
 
+  it("is denied to web pages, which browsers let send it without asking", async () => {
+    const server = await start();
+    const bytes = bytesOf("of a page");
+    const upload = `${server.url}/v2/team/app/blobs/uploads/?digest=${digestBytes(bytes)}`;
+    const push = (headers: Record<string, string>) => fetch(upload, { method: "POST", body: bytes, headers });
+    for (const origin of ["https://evil.example", "null", server.url]) {
+      expect((await push({ origin, "content-type": "text/plain" })).status).toBe(403);
+    }
+    expect(await cache.moteExists(digestBytes(bytes))).toBe(false);
+    expect((await push({})).status).toBe(201);
+  });
+
   it("needs the permission to push, and a mount that to pull, too", async () => {
     const asked: string[] = [];
     const access: Access = {

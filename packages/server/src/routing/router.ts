@@ -53,6 +53,7 @@ export class Router {
     const challenge = match?.route.checksAccess ? undefined : (await this.#access.demand(request, asked)).challenge;
     if (match === undefined) throw method === "GET" ? unknownPath() : this.#unsupportedMethod(matches);
     const { route, name, reference } = match;
+    if (route.method !== "GET") refuseWebPages(request);
     const namespace = readNamespace(query);
     return route.respond({ name: name && checkName(name), reference, namespace, query, request, challenge });
   }
@@ -78,6 +79,14 @@ export class Router {
     const message = takesPushes ? "the path does not support this method" : "this registry is read-only";
     return new ErrorResponse(405, "UNSUPPORTED", message, { headers: { allow } });
   }
+}
+
+/**
+ * Browsers send this header with each request that a page makes to change something, and on loopback every request is trusted: any web site
+ * could start fetches, or fill the disk.
+ */
+function refuseWebPages({ header }: RequestContext): void {
+  if (header("origin") !== undefined) throw new ErrorResponse(403, "DENIED", "requests of web pages are not accepted");
 }
 
 function unknownPath(): ErrorResponse {

@@ -18,8 +18,7 @@ interface RequestedImage {
 }
 
 /**
- * Fetches images ahead of time (`POST /api/warm`) and asks upstreams for tags (`POST /api/refresh?image=`). Browsers are rejected, so that no
- * web site can start a fetch.
+ * Fetches images ahead of time (`POST /api/warm`) and asks upstreams for tags (`POST /api/refresh?image=`).
  */
 export class WarmRequests {
   readonly routes: readonly Route[];
@@ -37,7 +36,6 @@ export class WarmRequests {
 
   /** Responds with a line of JSON for each image when it is complete or has failed, and one for all. */
   async #warm({ query, request }: RoutedRequest): Promise<ApiResponse> {
-    refuseBrowsers(request);
     const images = imagesIn(await readList(request.body?.()));
     if (images.length > maxImages)
       throw new ErrorResponse(400, "UNSUPPORTED", `the list has more than ${maxImages} images`);
@@ -95,7 +93,6 @@ export class WarmRequests {
   }
 
   async #refresh({ query, request }: RoutedRequest): Promise<ApiResponse> {
-    refuseBrowsers(request);
     const { image, repository, reference } = this.#parse(query.get("image") ?? "");
     try {
       const { descriptor } = await this.#pullThrough.refresh(repository, reference, { signal: request.signal });
@@ -162,11 +159,6 @@ async function readList(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
       throw new ErrorResponse(413, "UNSUPPORTED", `the list has more than ${maxListBytes} bytes`);
   }
   return text;
-}
-
-/** Browsers send this header with each request of a page of another site. */
-function refuseBrowsers({ header }: RoutedRequest["request"]): void {
-  if (header("origin") !== undefined) throw new ErrorResponse(403, "DENIED", "requests of web pages are not accepted");
 }
 
 /** What a line says about an image that failed. */
