@@ -24,12 +24,15 @@ const apart: Plugin = {
 const lmdbScript: Plugin = {
   name: "lmdb-script",
   setup(build) {
-    // Without its binary: nothing is encoded by it here.
-    build.onResolve({ filter: /^msgpackr$/ }, ({ importer, resolveDir }) =>
-      importer.includes("lmdb")
-        ? build.resolve("msgpackr/index-no-eval", { resolveDir, kind: "import-statement" })
-        : undefined,
-    );
+    // All our values are bytes, which lmdb stores without an encoder.
+    build.onResolve({ filter: /^msgpackr$/ }, () => ({ path: "encoder", namespace: "lmdb" }));
+    build.onLoad({ filter: /^encoder$/, namespace: "lmdb" }, () => ({
+      contents: `export class Encoder {
+        constructor() {
+          throw new Error("the command has no encoder for lmdb");
+        }
+      }`,
+    }));
     build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, ({ namespace, resolveDir }) =>
       namespace === "lmdb" ? undefined : { path: "lmdb-binary", namespace: "lmdb", pluginData: resolveDir },
     );
@@ -64,6 +67,30 @@ const lmdbScript: Plugin = {
   },
 };
 
+/**
+ * Node's modules, each imported once. Otherwise esbuild makes an object with a getter for every export of such a module in each file that
+ * imports it by default, which takes longer than the rest of the start of that file.
+ */
+const nodeModules: Plugin = {
+  name: "node-modules",
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path, kind, namespace }) =>
+      kind === "import-statement" && namespace !== "node" ? { path, namespace: "node" } : { path, external: true },
+    );
+    build.onLoad({ filter: /^/, namespace: "node" }, ({ path }) => {
+      const names = Object.keys(createRequire(import.meta.url)(path)).filter((name) => name !== "default");
+      return {
+        contents: [
+          `const all = require("${path}");`,
+          "export default all;",
+          // Unused ones are left out: a few load another module, or warn, when they are read.
+          ...names.map((name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`),
+        ].join("\n"),
+      };
+    });
+  },
+};
+
 /** What `import.meta.url` is in a module. */
 const fileUrl = 'const fileUrl = require("node:url").pathToFileURL(__filename).href;';
 
@@ -93,7 +120,7 @@ export default defineConfig([
   {
     ...common,
     entry: { mote: "src/start.ts" },
-    esbuildPlugins: [apart, lmdbScript],
+    esbuildPlugins: [apart, lmdbScript, nodeModules],
     banner: { js: fileUrl },
   },
   {
