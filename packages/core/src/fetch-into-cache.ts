@@ -1,7 +1,6 @@
 import { type ByteRange, ByteRanges } from "./byte-ranges.js";
 import { BytesReader } from "./bytes-reader.js";
 import { isRangedWriter, type MoteCache, type RangedWriter, type ResumableWriter } from "./capabilities.js";
-import type { ConnectionCount } from "./connection-count.js";
 import type { CallOptions, ContentSource } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
 import { hasCode, MoteError } from "./error.js";
@@ -10,6 +9,7 @@ import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
 import { fetchRanges } from "./fetch-ranges.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Mote, MoteReader, MoteWriter } from "./mote.js";
+import type { ParallelFetch } from "./parallel-fetch.js";
 import { resumeChunks } from "./resume-chunks.js";
 import { sourceChunks } from "./source-chunks.js";
 import { untilAborted } from "./until-aborted.js";
@@ -49,14 +49,6 @@ export interface CacheFetch {
   readonly onBytes: (bytes: number, inOrder: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
   readonly onReceived: (bytes: number) => void;
-}
-
-export interface ParallelFetch {
-  /** The source to read ranges from. After an error, the rest is read in one stream, also from fallbacks. */
-  readonly source: Pick<ContentSource, "blob">;
-  readonly count: ConnectionCount;
-  /** Called when the rest is read in one stream. */
-  readonly onEnd: (error: unknown) => void;
 }
 
 export interface FetchedFrom {

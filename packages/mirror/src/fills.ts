@@ -1,7 +1,6 @@
 import {
   CacheError,
   type CacheFetch,
-  type ContentSource,
   type Descriptor,
   type Digest,
   type FillStatus,
@@ -11,11 +10,13 @@ import {
   type Logger,
   type MoteCache,
   NilCache,
+  type ParallelFetches,
   startFetch,
 } from "@mote/core";
 import type { CacheHealth } from "./cache-health.js";
 import type { Fleet } from "./fleet/fleet.js";
 import { RecentChunks } from "./recent-chunks.js";
+import type { FillSource } from "./upstream-source.js";
 
 /** Milliseconds for which a fill continues without a client. */
 const lingerMs = 300_000;
@@ -26,7 +27,7 @@ const maxAllRecentBytes = 64 * 1024 * 1024;
 
 export interface FillOptions {
   readonly repository: string;
-  readonly source: Pick<ContentSource, "blob" | "reportCorruption">;
+  readonly source: FillSource;
   /** Whether the readers get the bytes although the cache cannot be written. Default false: the fill fails then. */
   readonly passesThrough?: boolean | undefined;
   readonly onStored: () => void | Promise<void>;
@@ -101,16 +102,23 @@ export class Fills {
   readonly #logger: Logger;
   readonly #health: CacheHealth;
   readonly #fleet: Fleet | undefined;
+  readonly #parallelFetches: ParallelFetches;
   readonly #running = new Map<Digest, RunningFill>();
 
   constructor(
     cache: MoteCache,
-    options: { readonly logger: Logger; readonly health: CacheHealth; readonly fleet: Fleet | undefined },
+    options: {
+      readonly logger: Logger;
+      readonly health: CacheHealth;
+      readonly fleet: Fleet | undefined;
+      readonly parallelFetches: ParallelFetches;
+    },
   ) {
     this.#cache = cache;
     this.#logger = options.logger;
     this.#health = options.health;
     this.#fleet = options.fleet;
+    this.#parallelFetches = options.parallelFetches;
   }
 
   running(): RunningFill[] {
@@ -150,7 +158,7 @@ export class Fills {
   async #fetch(fill: RunningFill, descriptor: Descriptor, options: FillOptions, signal: AbortSignal): Promise<boolean> {
     const { digest } = descriptor;
     let cache: MoteCache = this.#cache;
-    const run = async (source: FillOptions["source"], fetchSignal: AbortSignal) => {
+    const run = async (source: FillSource, fetchSignal: AbortSignal) => {
       for (let attempt = 1; ; attempt++) {
         let resumedAt: number | undefined;
         const begin = (stored: number, start: number) => {
@@ -194,13 +202,14 @@ export class Fills {
     cache: MoteCache,
     fetch: Pick<CacheFetch, "descriptor" | "signal" | "begin"> & {
       readonly fill: RunningFill;
-      readonly source: Pick<ContentSource, "blob">;
+      readonly source: FillSource;
     },
   ): Promise<void> {
     const { fill, source } = fetch;
     await fetchIntoCache({
       ...fetch,
       cache,
+      parallel: this.#parallelFetches(source, fetch.descriptor),
       sources: async function* () {
         yield source;
       },

@@ -16,7 +16,9 @@ import {
   type MoteInfo,
   type MoteReader,
   mediaTypes,
+  type ParallelFetches,
   type PullThrough,
+  parallelFetches,
   type RepositoryPage,
   silentLogger,
   type TagPage,
@@ -57,6 +59,8 @@ export interface MirrorOptions {
   readonly maxBackgroundFill?: number | undefined;
   /** Other mirrors, with which this one fetches each blob once in total. Default: none. */
   readonly fleet?: FleetOptions | undefined;
+  /** Decides over how many connections a blob is read from an upstream. Default: as `parallelFetches`. */
+  readonly parallelFetches?: ParallelFetches | undefined;
   /** Called with the size of a blob that has been stored. */
   readonly onStored?: ((bytes: number) => void) | undefined;
   /** Called when content cannot be stored because the disk is full. */
@@ -96,7 +100,10 @@ export class Mirror implements PullThrough {
     this.#checks = new TagChecks({ freshness, freshMs, offline, logger, now: options.now ?? Date.now });
     const health = new CacheHealth(logger, options.onFull ?? (() => {}));
     this.#fleet = options.fleet && new Fleet(options.fleet, logger);
-    this.#fills = new Fills(cache, { logger, health, fleet: this.#fleet });
+    this.#fills = new Fills(cache, {
+      ...{ logger, health, fleet: this.#fleet },
+      parallelFetches: options.parallelFetches ?? parallelFetches({ logger }),
+    });
     this.#manifests = new ManifestStore(cache, this.#fills, health);
     this.#imageTags = new ImageTags(cache, tags, logger);
     this.#maxBackgroundFill = options.maxBackgroundFill ?? gibibyte;

@@ -12,6 +12,9 @@ import {
 } from "@mote/core";
 import type { RequestKind, Upstream, UpstreamContent } from "./upstream.js";
 
+/** What a fill reads a blob from. */
+export type FillSource = Pick<ContentSource, "blob" | "reportCorruption" | "servesRanges">;
+
 /** A repository of an upstream as a source, whose requests pass the upstream's circuit breakers. */
 export class UpstreamSource implements Omit<ContentSource, "referrers"> {
   readonly #upstream: Upstream;
@@ -20,6 +23,10 @@ export class UpstreamSource implements Omit<ContentSource, "referrers"> {
   constructor(upstream: Upstream, path: string) {
     this.#upstream = upstream;
     this.#path = path;
+  }
+
+  get servesRanges(): boolean {
+    return this.#upstream.content(this.#path).source.servesRanges ?? false;
   }
 
   resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
@@ -35,6 +42,8 @@ export class UpstreamSource implements Omit<ContentSource, "referrers"> {
   }
 
   blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    // Like a reader that continues after a cut connection: a refused one says nothing about the upstream, and an open breaker must not end the fill.
+    if (options.ranges?.hasResponse) return this.#upstream.content(this.#path).source.blob(descriptor, options);
     return this.#request("blobs", options, ({ source }, limited) =>
       source.blob(descriptor, { ...options, ...limited }),
     );

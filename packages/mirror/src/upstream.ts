@@ -58,6 +58,7 @@ const answers: readonly MoteErrorCode[] = [
   "MOTE_DIGEST_MISMATCH",
   "MOTE_SIZE_MISMATCH",
   "MOTE_CORRUPT",
+  "MOTE_RANGE_REFUSED",
 ];
 
 interface OpenedContent {

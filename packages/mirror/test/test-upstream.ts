@@ -1,4 +1,5 @@
 import {
+  type BlobOptions,
   BytesReader,
   type Descriptor,
   type Digest,
@@ -23,6 +24,8 @@ export class TestUpstream implements UpstreamRegistry {
   readonly requests: string[] = [];
   /** Called before each request is answered. */
   before: (request: string) => Promise<void> | void = () => {};
+  /** Whether blobs are read in ranges; then their requests are as `blob sha256:… 0-9`. */
+  servesRanges = false;
   /** Makes the chunks of a blob. */
   chunks: (bytes: Uint8Array, start: number) => AsyncIterable<Uint8Array> = inPieces;
 
@@ -76,10 +79,12 @@ export class TestUpstream implements UpstreamRegistry {
         await this.#request(`manifest ${digest}`);
         return this.blobs.get(digest) ?? this.#missing(digest);
       },
-      blob: async (descriptor: Descriptor, { start = 0 }: { start?: number | undefined } = {}): Promise<MoteReader> => {
-        await this.#request(`blob ${descriptor.digest} ${start}`);
+      servesRanges: this.servesRanges,
+      blob: async (descriptor: Descriptor, { start = 0, end, ranges }: BlobOptions = {}): Promise<MoteReader> => {
+        await this.#request(`blob ${descriptor.digest} ${start}${this.servesRanges ? `-${end}` : ""}`);
+        if (ranges !== undefined) ranges.hasResponse = true;
         const bytes = this.blobs.get(descriptor.digest) ?? this.#missing(descriptor.digest);
-        return new ChunksReader(descriptor, this.chunks(bytes, start));
+        return new ChunksReader(descriptor, this.chunks(bytes.subarray(0, end), start));
       },
     };
   }

@@ -173,6 +173,8 @@ export interface MirrorSettings {
    * Bytes per second to read from all upstreams, shared fairly by blobs, or by the name of an upstream's host to read from it. Default: no limit.
    */
   readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
+  /** The maximum number of connections for one blob, as in `MoveOptions`. */
+  readonly connectionsPerBlob?: number | undefined;
 }
 
 export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough" | "push" | "fleet"> {

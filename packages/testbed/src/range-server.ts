@@ -22,6 +22,7 @@ export interface RangeReply {
 export interface RangeRequest {
   /** Counted from 1. */
   readonly number: number;
+  readonly path: string;
   /** Undefined without `Range`. */
   readonly range: { readonly start: number; readonly end: number } | undefined;
   readonly ifRange: string | undefined;
@@ -68,6 +69,7 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     if (name === blob.digest) {
       const asked = {
         number: requests.length + 1,
+        path: request.url ?? "",
         range: rangeOf(request),
         ifRange: request.headers["if-range"]?.toString(),
       };

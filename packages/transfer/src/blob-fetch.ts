@@ -6,9 +6,7 @@ import {
   fetchIntoCache,
   isMismatch,
   isTruncated,
-  MeasuredConnections,
   type MoteCache,
-  type ParallelFetch,
   type Ref,
   startFetch,
 } from "@mote/core";
@@ -18,9 +16,6 @@ import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { reportProgress } from "./progress.js";
 import { StreamedSend } from "./streamed-send.js";
-
-/** Smaller blobs are read in one stream: opening and measuring connections takes seconds. */
-const parallelFromBytes = 1024 * 1024 * 1024;
 
 export interface Fetched {
   /** Where the bytes came from; undefined if another process fetched the blob. */
@@ -89,6 +84,7 @@ export class BlobFetch {
     signal: AbortSignal,
   ): Promise<FetchedFrom | undefined> {
     const { digest, size } = this.#blob.descriptor;
+    const { source, parallelFetches } = this.#job;
     let resumedAt = 0;
     const fetch = () =>
       fetchIntoCache({
@@ -100,7 +96,7 @@ export class BlobFetch {
         },
         cache,
         descriptor: this.#blob.descriptor,
-        parallel: this.#parallel(),
+        parallel: this.#isSourceWrong ? undefined : parallelFetches(source, this.#blob.descriptor),
         received: this.#job.received.get(digest),
         signal,
         onEvent: this.#job.callOptions({ signal, blob: this.#blob.descriptor }).onEvent,
@@ -132,19 +128,6 @@ export class BlobFetch {
         this.#job.emit({ type: "retry", digest, size, reason });
       }
     }
-  }
-
-  /** Returns undefined to read the blob in one stream. */
-  #parallel(): ParallelFetch | undefined {
-    const { source, connectionsPerBlob } = this.#job;
-    const { digest, size } = this.#blob.descriptor;
-    if (connectionsPerBlob === 1 || size < parallelFromBytes) return undefined;
-    if (!source.servesRanges || this.#isSourceWrong) return undefined;
-    return {
-      source,
-      count: new MeasuredConnections(connectionsPerBlob),
-      onEnd: (cause) => this.#job.logger.info(`reading the rest of ${digest} over one connection`, { digest, cause }),
-    };
   }
 
   /** Excludes the source from further attempts. Returns false if there is no fallback. */

@@ -9,6 +9,7 @@ import {
   type MoteCache,
   MoteError,
   messageOf,
+  type ParallelFetches,
   type Ref,
 } from "@mote/core";
 import type { TransferEvent } from "./events.js";
@@ -20,7 +21,7 @@ export interface JobDependencies {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
-  readonly connectionsPerBlob: number;
+  readonly parallelFetches: ParallelFetches;
   readonly openSource: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
   readonly onEvent: ((event: TransferEvent) => void) | undefined;
   /** The signal of the caller. */
@@ -34,7 +35,7 @@ export class Job {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
-  readonly connectionsPerBlob: number;
+  readonly parallelFetches: ParallelFetches;
   readonly openSource: JobDependencies["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
@@ -56,7 +57,7 @@ export class Job {
     this.cache = dependencies.cache;
     this.logger = dependencies.logger;
     this.concurrency = dependencies.concurrency;
-    this.connectionsPerBlob = dependencies.connectionsPerBlob;
+    this.parallelFetches = dependencies.parallelFetches;
     this.openSource = dependencies.openSource;
     this.#onEvent = dependencies.onEvent;
     this.signal = dependencies.signal

@@ -9,6 +9,7 @@ import {
   type Manifest,
   type MoteCache,
   type Platform,
+  parallelFetches,
   parsePlatform,
   type Ref,
   type RefCodec,
@@ -34,8 +35,6 @@ import { locationOf, type Root } from "./root.js";
 import { TransferLease } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
-const defaultConnectionsPerBlob = 6;
-const mostConnectionsPerBlob = 16;
 // Round trips dominate the cost of small blobs, so more of them are moved concurrently.
 const maxSmallBytes = 256 * 1024;
 const smallConcurrency = 16;
@@ -109,13 +108,10 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
   const { source, destination, cache, refs, tags = [], signal, concurrency = defaultConcurrency } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new TypeError("concurrency must be an integer of at least 1");
-  const { connectionsPerBlob = defaultConnectionsPerBlob } = options;
-  if (!Number.isInteger(connectionsPerBlob) || connectionsPerBlob < 1 || connectionsPerBlob > mostConnectionsPerBlob)
-    throw new TypeError(`connectionsPerBlob must be an integer from 1 to ${mostConnectionsPerBlob}`);
   if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
-  const { logger = silentLogger, onEvent, openSource } = options;
+  const { logger = silentLogger, onEvent, openSource, connectionsPerBlob } = options;
   const platforms = refs.map((_, at) => platformAt(options.platform, at));
-  const limits = { concurrency, connectionsPerBlob };
+  const limits = { concurrency, parallelFetches: parallelFetches({ connectionsPerBlob, logger }) };
   const job = new Job({ source, destination, cache, logger, ...limits, openSource, onEvent, signal });
   try {
     return await run(job, { ...options, platforms });

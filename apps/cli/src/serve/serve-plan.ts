@@ -30,7 +30,7 @@ export type ServePlan = ReturnType<typeof planServe>;
 
 /** Checks the options of `mote serve`. @throws UsageError */
 export function planServe(options: ServeCommandOptions, settings: Settings) {
-  const { allowHost, maxConnections, writeTimeout } = settings;
+  const { allowHost, maxConnections, writeTimeout, maxRate, connectionsPerBlob } = settings;
   const host = readHost(options.host);
   const port = readPort(options.port);
   if (writeTimeout === 0) throw new UsageError("--write-timeout 0 is not valid; use a time above 0, such as 60s");
@@ -76,7 +76,7 @@ export function planServe(options: ServeCommandOptions, settings: Settings) {
       clientLimit: readClientLimit(options.limitClient),
       push: options.push,
       advertise,
-      mirror: { upstreams, defaultUpstream, freshMs, offline, maxRate: settings.maxRate },
+      mirror: { upstreams, defaultUpstream, freshMs, offline, maxRate, connectionsPerBlob },
     },
   };
 }

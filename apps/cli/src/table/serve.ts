@@ -1,4 +1,5 @@
 import { command } from "../input/command.js";
+import { connectionsOption } from "./moving-options.js";
 
 export const serve = command({
   name: "serve",
@@ -28,6 +29,7 @@ export const serve = command({
       many: true,
       summary: "limit on the bytes per second read from upstreams, shared by all blobs; or on those of this upstream",
     },
+    ...connectionsOption,
     push: { summary: "take pushes and deletions of repositories that no upstream has" },
     "max-size": {
       value: "SIZE",

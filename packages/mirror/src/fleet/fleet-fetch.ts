@@ -1,6 +1,5 @@
 import {
   type BlobOptions,
-  type ContentSource,
   type Descriptor,
   type FetchLease,
   hasCode,
@@ -13,6 +12,7 @@ import {
   resumeChunks,
   untilAborted,
 } from "@mote/core";
+import type { FillSource } from "../upstream-source.js";
 import type { GuardedLeases } from "./guarded-leases.js";
 import type { FleetMembers, MemberCounts } from "./members.js";
 
@@ -50,10 +50,10 @@ type Origin =
  * The source of one fetch: the upstream if this member holds the lease of the blob, otherwise the holder. If the holder fails, the fetch continues at
  * the byte that was reached, from the next holder or from the upstream. The bytes are not verified.
  */
-export class FleetFetch implements Pick<ContentSource, "blob" | "reportCorruption"> {
+export class FleetFetch implements FillSource {
   readonly #with: FleetFetchDependencies;
   readonly #descriptor: Descriptor;
-  readonly #upstream: Pick<ContentSource, "blob" | "reportCorruption">;
+  readonly #upstream: FillSource;
   /** The lease that this member holds. */
   #held: FetchLease | undefined;
   #renewal: NodeJS.Timeout | undefined;
@@ -68,17 +68,24 @@ export class FleetFetch implements Pick<ContentSource, "blob" | "reportCorruptio
   #isDistrustful = false;
   #isEnded = false;
 
-  constructor(
-    descriptor: Descriptor,
-    upstream: Pick<ContentSource, "blob" | "reportCorruption">,
-    dependencies: FleetFetchDependencies,
-  ) {
+  constructor(descriptor: Descriptor, upstream: FillSource, dependencies: FleetFetchDependencies) {
     this.#with = dependencies;
     this.#descriptor = descriptor;
     this.#upstream = upstream;
   }
 
+  get servesRanges(): boolean {
+    return this.#upstream.servesRanges ?? false;
+  }
+
+  /** @throws MOTE_RANGE_REFUSED if another member is to send the blob: in one stream, while it receives it */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    if (options.ranges !== undefined && !(await this.#mayReadUpstream(options.signal))) {
+      const { digest } = descriptor;
+      throw new MoteError("MOTE_RANGE_REFUSED", `another member of the fleet fetches ${digest}`, {
+        details: { digest },
+      });
+    }
     return new FleetReader(descriptor, () => this.#chunks(options));
   }
 
@@ -145,6 +152,16 @@ export class FleetFetch implements Pick<ContentSource, "blob" | "reportCorruptio
     this.#membersAsked++;
     this.#followed = lease;
     return { kind: "member", lease };
+  }
+
+  /** Tries to acquire the lease. Returns whether no other member is to be asked. */
+  async #mayReadUpstream(signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#held !== undefined || this.#isDistrustful) return true;
+    const { leases, url } = this.#with;
+    const options = { durationMs: holdMs, replaces: this.#replaces, signal };
+    const lease = await leases.acquire(this.#descriptor.digest, url, options);
+    if (lease?.holder === url) await this.#hold(lease);
+    return lease === undefined || lease.holder === url;
   }
 
   /** Returns the lease of this member, or that of a holder to ask. Replaces a holder that could not be reached lately. */

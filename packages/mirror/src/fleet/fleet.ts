@@ -1,4 +1,5 @@
-import type { ContentSource, Descriptor, Digest, FetchLeases, FleetStatus, Logger, MoteSource } from "@mote/core";
+import type { Descriptor, Digest, FetchLeases, FleetStatus, Logger, MoteSource } from "@mote/core";
+import type { FillSource } from "../upstream-source.js";
 import { FleetFetch } from "./fleet-fetch.js";
 import { GuardedLeases } from "./guarded-leases.js";
 import { type FleetMembers, MemberCounts } from "./members.js";
@@ -38,8 +39,8 @@ export class Fleet {
   /** Runs a fetch of a blob from the fleet. `run` returns whether the blob was stored. */
   async fetch(
     descriptor: Descriptor,
-    upstream: Pick<ContentSource, "blob" | "reportCorruption">,
-    run: (source: Pick<ContentSource, "blob" | "reportCorruption">) => Promise<boolean>,
+    upstream: FillSource,
+    run: (source: FillSource) => Promise<boolean>,
   ): Promise<boolean> {
     const { members, url, tier, followed } = this.#options;
     const { digest } = descriptor;

@@ -1,3 +1,4 @@
+import { parallelFetches } from "@mote/core";
 import type { FleetOptions, Mirror } from "@mote/mirror";
 import type { MirrorSettings } from "../mote.js";
 import type { Parts } from "../parts.js";
@@ -7,7 +8,7 @@ import { upstreamRegistries } from "./upstream-registries.js";
 
 /** Opens a mirror over the cache. @throws MOTE_INVALID_REFERENCE · TypeError for an upstream that is given twice */
 export async function openMirror(
-  { upstreams, maxRate, ...settings }: MirrorSettings,
+  { upstreams, maxRate, connectionsPerBlob, ...settings }: MirrorSettings,
   {
     cache,
     tags,
@@ -23,7 +24,7 @@ export async function openMirror(
   const { Mirror } = await import("@mote/mirror");
   return new Mirror({
     ...settings,
-    ...{ cache, tags, logger, fleet },
+    ...{ cache, tags, logger, fleet, parallelFetches: parallelFetches({ connectionsPerBlob, logger }) },
     onStored: (bytes) => sizeBound?.enforce(bytes),
     onFull: () => sizeBound?.freeDiskSpace(),
     upstreams: await upstreamRegistries(upstreams, endpoints, new RateLimits(maxRate)),
