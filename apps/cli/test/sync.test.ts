@@ -254,4 +254,22 @@ describe.skipIf(wanted !== "")(`mote sync with real registries and skopeo${wante
     );
     expect(found.sort()).toEqual(names().sort());
   });
+
+  it("an archive from stdin is listed and verified, and what is cut is not taken for a name in the cache", async () => {
+    await mote("cache", "sync", "images.txt", "oci-archive:sent.tar");
+    for (const command of ["ls", "verify"]) {
+      const script = '"$1" "$2" --cache "$3" "$4" oci-archive:- --json < sent.tar';
+      const main = new URL("../dist/main.js", import.meta.url).pathname;
+      const args = ["-c", script, "sh", process.execPath, main, at("cache"), command];
+      const ended = await run("sh", args, { cwd: dir });
+      expect([command, ended.status, ended.stderr]).toEqual([command, 0, ""]);
+      expect(JSON.parse(ended.stdout)).toMatchObject({ archive: "oci-archive:-" });
+      for (const bytes of [0, 100]) {
+        await writeFile(at("cut.tar"), (await readFile(at("sent.tar"))).subarray(0, bytes));
+        const cut = await mote("cache", command, "cut.tar");
+        expect([cut.status, cut.stdout]).toEqual([1, ""]);
+        expect(cut.stderr).toMatch(/cut\.tar: it is empty|cut\.tar is not an OCI image layout/);
+      }
+    }
+  });
 });

@@ -39,7 +39,10 @@ export const sync = command({
       summary: "into an archive: leave out what its reader has, according to this archive, layout, file or registry",
       completes: "file",
     },
-    split: { value: "SIZE", summary: "write an archive in parts of at most this size, with checksums" },
+    split: {
+      value: "SIZE",
+      summary: "write an archive in parts of at most this size, with checksums; replaces earlier parts",
+    },
     platform,
     "all-platforms": movingOptions["all-platforms"],
     "with-referrers": movingOptions["with-referrers"],

@@ -147,6 +147,19 @@ it("an archive in parts replaces an earlier one, but no other file with the name
   expect(readFileSync(at("b.tar.001")).equals(before)).toBe(true);
 });
 
+it("parts replace an archive in one file and have its images; a file does not take the place of parts", async () => {
+  const [name] = Object.keys(images);
+  await write("c.tar", images);
+  await write("c.tar", { "example.org/large:1": large }, { partBytes });
+  expect(existsSync(at("c.tar"))).toBe(false);
+  expect(await namesIn("c.tar")).toEqual([...Object.keys(images), "example.org/large:1"]);
+  await expect(write("c.tar", { [`${name}-new`]: large })).rejects.toMatchObject({ code: "MOTE_EXISTS" });
+  expect(existsSync(at("c.tar"))).toBe(false);
+  writeFileSync(at("d.tar"), "of another tool");
+  await expect(write("d.tar", images, { partBytes })).rejects.toMatchObject({ code: "MOTE_EXISTS" });
+  expect(readFileSync(at("d.tar"), "utf8")).toBe("of another tool");
+});
+
 it("a damaged, cut or missing part is named", async () => {
   const harm: Readonly<Record<string, (path: string) => void>> = {
     damaged: (path) => writeFileSync(path, readFileSync(path).fill(1, 1000, 1001)),

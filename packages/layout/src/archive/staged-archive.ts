@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { lstat } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import {
@@ -18,6 +18,7 @@ import { lockFolder } from "../disk/folder-lock.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { LayoutDestination } from "../oci/layout-destination.js";
+import { archiveInParts } from "../parts/part-names.js";
 import { writeParts } from "../parts/write-parts.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 import { type TarContent, tarChunks } from "../tar/tar-file.js";
@@ -41,7 +42,7 @@ export interface ArchiveDestinationOptions {
   readonly overwrite?: boolean | undefined;
   /**
    * Writes parts of at most this many bytes beside each other, `FILE.001` and so on, and `FILE.parts.json` with their checksums. Replaces
-   * an earlier archive. At least 1 MiB. Default: one file.
+   * earlier parts. An archive in one file is added to, and replaced by the parts. At least 1 MiB. Default: one file.
    */
   readonly partBytes?: number | undefined;
   /** Receives messages about waiting. Default: none. */
@@ -145,8 +146,11 @@ export abstract class StagedArchive implements AsyncDisposable {
       const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
       await writeStream(target.path, tar, { ...options, logger: this.#logger });
     } else if (this.#partBytes !== undefined) {
-      const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
+      const whole = await this.#lstatIfExists(target.path, options);
+      const tar = compressedFor(this.path, tarChunks(await compose(whole.files), options));
       await writeParts(target.path, tar, { ...options, partBytes: this.#partBytes, folder: staged.folder.path });
+      // Otherwise it would be read instead of the parts.
+      if (identityOf(await statOf(target.path)) === whole.identity) await rm(target.path, { force: true });
     } else {
       const temporary = join(staged.folder.path, "archive");
       await this.#inRounds(target.path, options, () => this.#replace(target.path, temporary, compose, options));
@@ -201,6 +205,8 @@ export abstract class StagedArchive implements AsyncDisposable {
     const identity = identityOf(stats);
     if (this.#existing?.identity === identity) return this.#existing;
     await this.#forget();
+    const isInParts = stats === undefined && archiveInParts(path) !== undefined;
+    if (isInParts && this.#partBytes === undefined && !this.overwrite) throw inParts(this.path);
     const mode = stats === undefined ? undefined : stats.mode & 0o777;
     if (stats === undefined || stats.size === 0) {
       this.#existing = { identity, mode, files: undefined };
@@ -270,6 +276,12 @@ function identityOf(stats: Stats | undefined): string {
 function occupied(path: string, cause: MoteError): MoteError {
   const message = `${path} exists, and no image can be added to it: ${cause.message}; choose another name`;
   return new MoteError("MOTE_EXISTS", message, { cause, details: { path } });
+}
+
+/** The images in the parts would not be in the file, which would be read instead of them. */
+function inParts(path: string): MoteError {
+  const message = `${path} exists in parts; write it in parts again, remove them, or choose another name`;
+  return new MoteError("MOTE_EXISTS", message, { details: { path } });
 }
 
 function notInParts(path: string): MoteError {
