@@ -97,7 +97,7 @@ export class RepositoryApi {
 
   /** Requests the head of a manifest or blob. */
   head(path: string, request: Omit<RepositoryRequest, "method" | "path" | "body">): Promise<RegistryResponse> {
-    return this.send({ ...request, method: "HEAD", path }, (response) => {
+    return this.send({ ...request, method: "HEAD", path, bulk: true }, (response) => {
       response.discard();
       return response;
     });

@@ -1,4 +1,3 @@
-import { maxHeaderSize } from "node:http";
 import net, { type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
@@ -11,6 +10,9 @@ const mostSpare = 16;
 const spare: Buffer[] = [];
 
 const headEnd = "\r\n\r\n";
+
+/** Longer heads are parsed by node:http, which has a limit of its own. */
+const maxHeadLength = 16 * 1024;
 
 /** Minimum buffer space for a read. */
 const leastRoomBytes = 64 * 1024;
@@ -64,12 +66,12 @@ export class BulkConnection {
   }
 
   /** Sends a request and resolves with the response head; undefined if the body cannot be read here, see `replay`. */
-  async request(head: string): Promise<ResponseHead | undefined> {
+  async request(head: string, options: { readonly hasBody: boolean }): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
     const text = await this.#headText();
     this.isSuccess = /^HTTP\/1\.\d 2/.test(text);
-    const response = text.endsWith(headEnd) ? parseResponseHead(text.slice(0, -headEnd.length)) : undefined;
+    const response = text.endsWith(headEnd) ? parseResponseHead(text.slice(0, -headEnd.length), options) : undefined;
     if (response === undefined) this.#putBack(Buffer.from(text, "latin1"));
     else this.#length = response.length;
     return response;
@@ -166,7 +168,7 @@ export class BulkConnection {
   /** Returns the head including the final empty line; without that line if the head is too long. */
   async #headText(): Promise<string> {
     let text = "";
-    while (text.length <= maxHeaderSize) {
+    while (text.length <= maxHeadLength) {
       const chunk = await this.#next();
       const before = text.length;
       text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");

@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly headLimit?: HeadLimit | undefined;
   /** The host is neither the registry nor its token service: no client certificate is used. */
   readonly crossOrigin?: boolean | undefined;
-  /** A GET whose response mostly has a length, such as a manifest or blob. */
+  /** A HEAD, or a GET whose response mostly has a length, of a manifest or blob. */
   readonly bulk?: boolean | undefined;
   /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
