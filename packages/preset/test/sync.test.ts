@@ -72,6 +72,28 @@ it("an archive is complete, reproducible, and not written again if it has everyt
   expect((await readFile(at("b.tar"))).equals(bytes)).toBe(true);
 });
 
+it("an image whose name no archive can have does not stop the others", async () => {
+  const { manifest } = await putImage(origin.cache, ["good:1"], { s: 10 });
+  const index = JSON.parse(await readFile(at("origin/index.json"), "utf8"));
+  const bad = { ...manifest, annotations: { "org.opencontainers.image.ref.name": "a b" } };
+  await writeFile(at("origin/index.json"), JSON.stringify({ ...index, manifests: [...index.manifests, bad] }));
+  const report = await mote.sync(source(), `oci-archive:${at("a.tar")}`);
+  expect(report.images.map(({ error }) => error?.code)).toEqual([undefined, "MOTE_INVALID_NAME"]);
+  expect(await namesIn(at("a.tar"))).toEqual(["good:1"]);
+});
+
+it.skipIf(!existsSync("/dev/full"))(
+  "an archive that cannot be written is a report in which each image has failed",
+  async () => {
+    await threeImages();
+    const report = await mote.sync(source(), "oci-archive:/dev/full");
+    expect(report.images.map(({ state, error }) => [state, error?.code])).toEqual(
+      Array.from({ length: 3 }, () => ["failed", "MOTE_NO_SPACE"]),
+    );
+    expect(report).toMatchObject({ failed: 3, blobs: 0, bytes: 0 });
+  },
+);
+
 it("a file that is not an archive is replaced only if that is wanted", async () => {
   await threeImages();
   await writeFile(at("notes.txt"), "notes");
@@ -89,8 +111,9 @@ it("an archive in parts is written with all images each time, and its parts cann
   expect(report.images.map(({ state }) => state)).toEqual(["copied", "copied", "copied"]);
   const whole = await verifyArchive(at("a.tar.001"));
   expect(whole).toMatchObject({ images: 3, incomplete: [] });
-  await mote.sync(source(), to);
+  expect(await mote.sync(source(), to)).toMatchObject({ failed: 0 });
   expect(await verifyArchive(at("a.tar"))).toMatchObject({ images: 3, incomplete: [] });
+  await mote.sync(source(), to, { partBytes: 1024 * 1024 });
   for (const part of ["a.tar.001", "a.tar.parts.json"]) {
     const writing = mote.sync(source(), `oci-archive:${at(part)}`);
     await expect(writing).rejects.toMatchObject({ code: "MOTE_INVALID_REFERENCE" });

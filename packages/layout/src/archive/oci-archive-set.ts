@@ -4,6 +4,7 @@ import { FolderFiles, type NamedFiles } from "../disk/named-files.js";
 import { readContentBelow } from "../oci/content-below.js";
 import { mergeIndex, nameOf, readIndexEntries, withoutEntries } from "../oci/index-file.js";
 import { contentOnlyBelow, readManifestIn } from "../oci/layout-closure.js";
+import { assertName } from "../oci/layout-destination.js";
 import { blobName } from "../oci/layout-paths.js";
 import { type ReliedOnBlob, readReliesOn, reliesOnName, writeReliesOn } from "../oci/relies-on.js";
 import type { ArchiveFiles } from "../tar/archive-files.js";
@@ -40,8 +41,9 @@ export class OciArchiveSet extends OciArchiveDestination implements ContentDesti
     return existing !== undefined && (await existing.sizeOf(blobName(digest), options)) === size;
   }
 
-  /** Sets the name when the archive is written. */
+  /** Sets the name when the archive is written. @throws MOTE_INVALID_NAME */
   override async tag(name: string, descriptor: Descriptor): Promise<void> {
+    assertName(name, this.path);
     this.#tagged.set(name, descriptor);
   }
 

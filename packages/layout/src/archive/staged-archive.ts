@@ -19,7 +19,7 @@ import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { LayoutDestination } from "../oci/layout-destination.js";
 import { archiveInParts } from "../parts/part-names.js";
-import { writeParts } from "../parts/write-parts.js";
+import { removeParts, writeParts } from "../parts/write-parts.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 import { type TarContent, tarChunks } from "../tar/tar-file.js";
 import { writeStream } from "./output-stream.js";
@@ -42,7 +42,7 @@ export interface ArchiveDestinationOptions {
   readonly overwrite?: boolean | undefined;
   /**
    * Writes parts of at most this many bytes beside each other, `FILE.001` and so on, and `FILE.parts.json` with their checksums. Replaces
-   * earlier parts. An archive in one file is added to, and replaced by the parts. At least 1 MiB. Default: one file.
+   * earlier parts. An archive in one file is added to, and replaced by parts, or the reverse. At least 1 MiB. Default: one file.
    */
   readonly partBytes?: number | undefined;
   /** Receives messages about waiting. Default: none. */
@@ -193,7 +193,10 @@ export abstract class StagedArchive implements AsyncDisposable {
         lock = await lockFolder(dirname(path), `${path}.lock`, { signal });
         return identityOf(await statOf(path)) === existing.identity && (await lock.isHeld());
       };
-      return await writeFileAtomically(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
+      const isWritten = await writeFileAtomically(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
+      // Their images are in the file, and who copies them would copy older ones.
+      if (isWritten) await removeParts(path);
+      return isWritten;
     } finally {
       await lock?.[Symbol.asyncDispose]();
     }
@@ -205,10 +208,9 @@ export abstract class StagedArchive implements AsyncDisposable {
     const identity = identityOf(stats);
     if (this.#existing?.identity === identity) return this.#existing;
     await this.#forget();
-    const isInParts = stats === undefined && archiveInParts(path) !== undefined;
-    if (isInParts && this.#partBytes === undefined && !this.overwrite) throw inParts(this.path);
     const mode = stats === undefined ? undefined : stats.mode & 0o777;
-    if (stats === undefined || stats.size === 0) {
+    const isInParts = stats === undefined && this.#partBytes === undefined && archiveInParts(path) !== undefined;
+    if (!isInParts && (stats === undefined || stats.size === 0)) {
       this.#existing = { identity, mode, files: undefined };
       return this.#existing;
     }
@@ -276,12 +278,6 @@ function identityOf(stats: Stats | undefined): string {
 function occupied(path: string, cause: MoteError): MoteError {
   const message = `${path} exists, and no image can be added to it: ${cause.message}; choose another name`;
   return new MoteError("MOTE_EXISTS", message, { cause, details: { path } });
-}
-
-/** The images in the parts would not be in the file, which would be read instead of them. */
-function inParts(path: string): MoteError {
-  const message = `${path} exists in parts; write it in parts again, remove them, or choose another name`;
-  return new MoteError("MOTE_EXISTS", message, { details: { path } });
 }
 
 function notInParts(path: string): MoteError {

@@ -214,8 +214,8 @@ function nameNew(temporary: string, path: string): void {
   }
 }
 
-/** image-spec, annotations.md, further restricts names with "should"; Docker's tags may begin with `_`. */
-function assertName(name: string, dir: string): void {
+/** image-spec, annotations.md, further restricts names with "should"; Docker's tags may begin with `_`. @throws MOTE_INVALID_NAME */
+export function assertName(name: string, dir: string): void {
   if (typeof name === "string" && name.length <= 4096 && /^[^\s\p{Cc}@][^\s\p{Cc}]*$/u.test(name)) return;
   throw new MoteError("MOTE_INVALID_NAME", `${JSON.stringify(name)} cannot be a name in the layout ${dir}`, {
     details: { name },

@@ -58,6 +58,13 @@ export async function writeParts(
   for (const { path } of earlier.slice(parts.length)) await rm(path, { force: true });
 }
 
+/** Removes the parts of an archive and their list, if it is there in parts. */
+export async function removeParts(archive: string): Promise<void> {
+  const earlier = await readPartList(archive).catch(() => []);
+  for (const { path } of earlier) await rm(path, { force: true });
+  if (earlier.length > 0) await rm(partListPath(archive), { force: true });
+}
+
 /** @throws MOTE_EXISTS */
 async function assertReplaceable(path: string, earlier: readonly { readonly path: string }[]): Promise<void> {
   if (earlier.some((part) => part.path === path)) return;

@@ -36,19 +36,21 @@ export async function sync(
     sent: new Set<Digest>(),
     planned: dryRun ? new Set<Digest>() : undefined,
   };
-  const images = await moveAll(found, imagesAtOnce, context, options);
-  const failed = images.filter(({ state }) => state === "failed").length;
+  const moved = await moveAll(found, imagesAtOnce, context, options);
+  const hasFailed = moved.some(isFailed);
   const kept = found.flatMap((image) => (image.error === undefined ? [image.name] : []));
   // A list without images is more likely the output of a script that failed than an order to remove everything.
-  const mayRemove = options.remove && failed === 0 && kept.length > 0;
-  const removed = mayRemove ? await removeOthers(target, kept, options) : [];
-  if (!dryRun) await target.finish({ signal });
+  const mayRemove = options.remove && !hasFailed && kept.length > 0;
+  const others = mayRemove ? await removeOthers(target, kept, options) : [];
+  const { images, removed } = dryRun
+    ? { images: moved, removed: others }
+    : await finish(target, { images: moved, removed: others }, options);
   const { unreadable = [] } = target;
   return {
     destination,
     images,
     removed,
-    failed,
+    failed: images.filter(isFailed).length,
     blobs: sum(images.map(({ blobs }) => blobs)),
     bytes: sum(images.map(({ bytes }) => bytes)),
     ...(unreadable.length > 0 ? { unreadable } : {}),
@@ -122,9 +124,40 @@ async function moveOne(image: PlacedImage, context: MoveContext): Promise<Synced
   } catch (error) {
     context.signal?.throwIfAborted();
     if (!MoteError.isInstance(error)) throw error;
-    const { code, details } = error;
-    const failure = { code, message: messageOf(error), ...(details === undefined ? {} : { details }) };
-    return { ...described, state: "failed", blobs: 0, bytes: 0, mounted: 0, warnings: [], error: failure };
+    return failedImage(described, error);
+  }
+}
+
+function failedImage(image: Pick<SyncedImage, "source" | "line" | "destination">, error: MoteError): SyncedImage {
+  const { code, details } = error;
+  const failure = { code, message: messageOf(error), ...(details === undefined ? {} : { details }) };
+  return { ...image, state: "failed", blobs: 0, bytes: 0, mounted: 0, warnings: [], error: failure };
+}
+
+function isFailed({ state }: SyncedImage): boolean {
+  return state === "failed";
+}
+
+/** Completes the destination. If that fails, nothing was copied: the report says so of each image. */
+async function finish(
+  target: SyncTarget,
+  { images, removed }: Pick<SyncReport, "images" | "removed">,
+  { signal }: SyncOptions,
+): Promise<Pick<SyncReport, "images" | "removed">> {
+  try {
+    await target.finish({ signal });
+    return { images, removed };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!MoteError.isInstance(error) || !images.some(({ state }) => state === "copied")) throw error;
+    return {
+      images: images.map((image) => {
+        const { source, line, destination, state } = image;
+        if (state !== "copied") return image;
+        return failedImage({ source, ...(line === undefined ? {} : { line }), destination }, error);
+      }),
+      removed: removed.map(({ destination }) => ({ destination, state: "kept", reason: messageOf(error) })),
+    };
   }
 }
 
