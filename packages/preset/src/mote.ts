@@ -170,7 +170,7 @@ export interface MirrorSettings {
   /** Never contact an upstream. Default false. */
   readonly offline?: boolean | undefined;
   /**
-   * Bytes per second to read from all upstreams, shared fairly by blobs, or by the name of an upstream's host to read from it. Default: no limit.
+   * Bytes per second to read from all upstreams, shared fairly by blobs, or by the name or the host of an upstream to read from it. Default: no limit.
    */
   readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   /** The maximum number of connections for one blob, as in `MoveOptions`. */

@@ -76,9 +76,22 @@ export function planServe(options: ServeCommandOptions, settings: Settings) {
       clientLimit: readClientLimit(options.limitClient),
       push: options.push,
       advertise,
-      mirror: { upstreams, defaultUpstream, freshMs, offline, maxRate, connectionsPerBlob },
+      mirror: {
+        upstreams,
+        defaultUpstream,
+        freshMs,
+        offline,
+        maxRate: rateOfEach(maxRate, workers),
+        connectionsPerBlob,
+      },
     },
   };
+}
+
+/** Returns the rate of each worker: it does not know what the others read. */
+function rateOfEach(maxRate: Settings["maxRate"], workers: number): Settings["maxRate"] {
+  if (typeof maxRate !== "object") return maxRate && maxRate / workers;
+  return Object.fromEntries(Object.entries(maxRate).map(([host, rate]) => [host, rate / workers]));
 }
 
 function readTls({ tlsCert: certFile, tlsKey: keyFile }: ServeCommandOptions) {

@@ -27,7 +27,8 @@ export const serve = command({
     "limit-rate": {
       value: "[HOST=]SIZE",
       many: true,
-      summary: "limit on the bytes per second read from upstreams, shared by all blobs; or on those of this upstream",
+      summary:
+        "limit on the bytes per second read from upstreams, shared by all blobs and workers; or on those of this upstream",
     },
     ...connectionsOption,
     push: { summary: "take pushes and deletions of repositories that no upstream has" },

@@ -49,12 +49,10 @@ export async function upstreamRegistries(
           ({ namespace, ...mirror }) => new RegistryCache(client, mirror, { ...options, namespace }),
         );
         const source = found.length === 0 ? endpoint : new MirroredRepository(client, location, found, options);
+        const rate = rates.ofUpstream(registry, source.ref);
         return {
-          source: limitedSource(source, rates),
-          blobs: limitedReads(
-            new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]),
-            rates.ofSource(source.ref),
-          ),
+          source: limitedSource(source, rate),
+          blobs: limitedReads(new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]), rate),
           tags: (options) => endpoint.tags(options),
         };
       },

@@ -220,12 +220,15 @@ export class Mover {
     try {
       const report = await transfer({
         ...moving,
-        source: limitedSource(source, rates),
+        source: limitedSource(source, rates.ofSource(source.ref)),
         destination: destination && limitedSends(destination, rates),
         cache,
         bic,
         refCodec: references.codec,
-        openSource: async (ref) => limitedSource(await endpoints.source(ref), rates),
+        openSource: async (ref) => {
+          const other = await endpoints.source(ref);
+          return limitedSource(other, rates.ofSource(other.ref));
+        },
         lease,
         logger,
       });

@@ -70,7 +70,7 @@ it("a limited source is the same object otherwise, private fields included", asy
       return new BytesReader(descriptor, this.#bytes);
     }
   }
-  const limited = limitedSource(new Source(), new RateLimits(1e6));
+  const limited = limitedSource(new Source(), new RateLimits(1e6).ofSource(at("docker.io")));
   const descriptor = await limited.resolve("x");
   expect(limited.servesRanges).toBe(true);
   expect(await collectChunks(await limited.blob(descriptor), { maxBytes: 3, what: "blob" })).toEqual(

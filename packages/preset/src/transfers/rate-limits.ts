@@ -21,6 +21,11 @@ export class RateLimits {
     return this.#reads ?? this.#ofRegistry(ref);
   }
 
+  /** An upstream has a name, and the registry where it is reached. */
+  ofUpstream(name: string, ref: Ref | undefined): RateLimit | undefined {
+    return this.ofSource(ref) ?? this.#registries.get(name);
+  }
+
   /** Returns undefined for a local destination. */
   ofDestination(ref: Ref | undefined): RateLimit | undefined {
     return ref?.transport === "docker" ? (this.#sends ?? this.#ofRegistry(ref)) : undefined;
@@ -31,9 +36,8 @@ export class RateLimits {
   }
 }
 
-/** Returns the source with its blobs read at most at its rate. */
-export function limitedSource(source: ContentSource, rates: RateLimits): ContentSource {
-  const rate = rates.ofSource(source.ref);
+/** Returns the source with its blobs read at most at the rate. */
+export function limitedSource(source: ContentSource, rate: RateLimit | undefined): ContentSource {
   if (rate === undefined) return source;
   return withMethod(source, "blob", async (descriptor, options) =>
     slowed(await source.blob(descriptor, options), rate, options?.signal),
