@@ -134,6 +134,9 @@ describe("inspect", () => {
       details: { platforms: ["linux/amd64", "linux/arm64"] },
     });
     await expect(origin.readDocument(layout, "config")).rejects.toMatchObject({ code: "MOTE_NO_PLATFORM" });
+    const [one] = found.images;
+    const single = origin.inspect(one?.digest ?? "", { platform: "linux/s390x" });
+    await expect(single).rejects.toMatchObject({ code: "MOTE_NO_PLATFORM", details: { platforms: ["linux/arm64"] } });
     const picked = await origin.readDocument(layout, "manifest", { platform: "linux/amd64" });
     expect(picked.descriptor.digest).toBe(images[0]?.digest);
   });

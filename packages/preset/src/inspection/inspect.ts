@@ -61,6 +61,7 @@ async function imagesOf(
   const describe = (descriptor: Descriptor, read: Manifest | undefined) =>
     describeImage(content, parts, descriptor, read, { readsConfig: platform !== undefined || allPlatforms });
   if (manifest.kind === "manifest") {
+    if (platform !== undefined) await pickImage(content, name, platform);
     const image = await describeImage(content, parts, root, manifest, { readsConfig: true });
     return { images: [image], others: [] };
   }

@@ -66,8 +66,10 @@ async function assertPlatform(
   const bytes = config && (await content.config(config, { ifHere: false }));
   const own = bytes && configPlatform(bytes);
   if (own === undefined || new PlatformMatcher(parsePlatform(wanted)).matches(own)) return;
-  const platforms = [formatPlatform(own)];
-  throw new MoteError("MOTE_NO_PLATFORM", `cannot open ${name}: it is for ${platforms.join()}, and not for ${wanted}`, {
-    details: { digest: content.root.digest, wanted, platforms },
-  });
+  const shown = formatPlatform(own);
+  throw new MoteError(
+    "MOTE_NO_PLATFORM",
+    `cannot open ${name}: it is not for ${wanted}; choose its own with --platform: ${shown}`,
+    { details: { digest: content.root.digest, wanted, platforms: [shown] } },
+  );
 }

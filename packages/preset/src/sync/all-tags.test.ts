@@ -19,3 +19,10 @@ it("a registry that repeats a page is an error", async () => {
     await expect(reading).rejects.toMatchObject({ code: "MOTE_REGISTRY" });
   }
 });
+
+it("a list without an end is an error after a number of pages", async () => {
+  let requests = 0;
+  const page = async () => ({ tags: [`v${++requests}`], hasMore: true });
+  await expect(allTags(page, { name: "app" })).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+  expect(requests).toBe(10_000);
+});

@@ -2,6 +2,8 @@ import { type Cancellable, MoteError, type TagPage } from "@mote/core";
 
 const pageEntries = 1000;
 const maxTags = 1_000_000;
+/** A registry may put fewer tags on a page than it is asked for, but not so few that the list has no end. */
+const maxPages = 10_000;
 
 /** Lists all tags of a repository. @throws MOTE_REGISTRY if its pages do not advance · MOTE_TOO_LARGE, and as `page` */
 export async function allTags(
@@ -9,7 +11,8 @@ export async function allTags(
   { signal, name }: Cancellable & { readonly name: string },
 ): Promise<readonly string[]> {
   const found = new Set<string>();
-  for (let after: string | undefined; ; ) {
+  let after: string | undefined;
+  for (let pages = 1; ; pages++) {
     const { tags, hasMore } = await page({ limit: pageEntries, signal, ...(after === undefined ? {} : { after }) });
     const before = found.size;
     for (const tag of tags) found.add(tag);
@@ -24,9 +27,10 @@ export async function allTags(
         },
       );
     }
-    if (found.size > maxTags) {
-      throw new MoteError("MOTE_TOO_LARGE", `${name} has more than ${maxTags} tags; list the images in a file`, {
-        details: { repository: name, maxTags },
+    if (found.size > maxTags || pages === maxPages) {
+      const limit = pages === maxPages ? `${maxPages} pages of tags` : `${maxTags} tags`;
+      throw new MoteError("MOTE_TOO_LARGE", `${name} has more than ${limit}; list the images in a file`, {
+        details: { repository: name, maxTags, maxPages },
       });
     }
   }

@@ -22,7 +22,7 @@ export async function sync(
   { parts, mover }: { readonly parts: Parts; readonly mover: Mover },
 ): Promise<SyncReport> {
   const startedMs = performance.now();
-  const { signal, imagesAtOnce = defaultImagesAtOnce, dryRun = false, maxRate } = options;
+  const { imagesAtOnce = defaultImagesAtOnce, dryRun = false, maxRate } = options;
   if (!Number.isInteger(imagesAtOnce) || imagesAtOnce < 1)
     throw new TypeError("imagesAtOnce is an integer of at least 1");
   await using target = await openTarget(destination, parts, options);
