@@ -1,24 +1,27 @@
 import { manPage } from "./help/man-page.js";
+import { isClosedByReader, stdoutError } from "./output/stdout-error.js";
 import { runProgram } from "./program.js";
 import { type Session, startSession } from "./session.js";
 import { table } from "./table.js";
 
 export async function start(args: readonly string[]): Promise<void> {
-  if (args[0] === "__complete") return (await import("./commands/complete.js")).completeForShell(args.slice(1));
-  if (args[0] === "__man") return void process.stdout.write(manPage(table, MOTE_VERSION));
+  if (args[0] === "__complete" || args[0] === "__man") return startForShell(args[0], args.slice(1));
   tightenUmask();
   // DNS lookups cannot be aborted: even the exit of the process waits for the system's resolver, 10 s or more.
   process.env.RES_OPTIONS ??= "timeout:2 attempts:1";
   const session = startSession();
-  // A reader of stdout may stop early (`mote ls | head`). A closed stderr must not affect the result.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  process.stderr.on("error", () => {});
-  const fail = async (error: unknown) => {
-    const { reportFailure } = await import("./output/failure.js");
-    const { signal, afterwards, cache, color } = session;
-    const json = args.some((word) => /^--json(=|$)/.test(word));
-    return reportFailure(error, { json, cache, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
+  let failing: Promise<number> | undefined;
+  const fail = (error: unknown) => {
+    failing ??= report(error, args, session);
+    return failing;
   };
+  process.stdout.on("error", async (error) => {
+    if (failing !== undefined) return;
+    if (isClosedByReader(error)) process.exit(0);
+    process.exit(await fail(stdoutError(error)));
+  });
+  // A closed stderr must not affect the result.
+  process.stderr.on("error", () => {});
   process.on("uncaughtException", async (error) => process.exit(await fail(error)));
   try {
     await runProgram(args, session);
@@ -26,6 +29,20 @@ export async function start(args: readonly string[]): Promise<void> {
     process.exitCode = await fail(error);
   }
   endSoon(session);
+}
+
+/** Starts what completions and the manual of the shell call. */
+async function startForShell(command: "__complete" | "__man", args: readonly string[]): Promise<void> {
+  process.stdout.on("error", () => process.exit(1));
+  if (command === "__complete") return (await import("./commands/complete.js")).completeForShell(args);
+  process.stdout.write(manPage(table, MOTE_VERSION));
+}
+
+async function report(error: unknown, args: readonly string[], session: Session): Promise<number> {
+  const { reportFailure } = await import("./output/failure.js");
+  const { signal, afterwards, cache, color } = session;
+  const json = args.some((word) => /^--json(=|$)/.test(word));
+  return reportFailure(error, { json, cache, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
 }
 
 const lingerMs = 200;

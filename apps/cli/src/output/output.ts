@@ -1,5 +1,6 @@
 import { redactUrls } from "@mote/core";
 import { LiveLines } from "../progress/live-lines.js";
+import { isClosedByReader, stdoutError } from "./stdout-error.js";
 import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
 /** The output of a command: results go to stdout, all else to stderr. Every line is written here, where untrusted text is escaped. */
@@ -58,7 +59,11 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
       else if (lines.length > 0) results.write(`${lines.map(toTerminal).join("\n")}\n`);
     },
     event(event) {
-      if (json === "events") results.write(jsonText({ event }));
+      if (json !== "events") return;
+      results.write(jsonText({ event }), (error) => {
+        // The work is not done yet: without its reader, the command has failed.
+        if (error) throw stdoutError(error);
+      });
     },
     leaveStdout() {
       results = stderr;
@@ -71,7 +76,11 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
     },
     write(bytes) {
       return new Promise((resolve, reject) => {
-        stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+        stdout.write(bytes, (error) => {
+          if (!error) resolve();
+          else if (isClosedByReader(error)) process.exit(0);
+          else reject(stdoutError(error));
+        });
       });
     },
   };
