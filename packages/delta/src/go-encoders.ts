@@ -15,6 +15,12 @@ const blockLevels = [5, 1, 9, 6, 4, 8, 7, 3, 2];
 const zstdLevels = [2, 1, 3, 4];
 const bestZstdLevel = 4;
 
+interface IdleThread {
+  readonly thread: GoThread;
+  /** Ends it. */
+  readonly timer: NodeJS.Timeout;
+}
+
 interface GoEncoder {
   readonly asset: GoAsset;
   readonly name: string;
@@ -22,15 +28,18 @@ interface GoEncoder {
   readonly level: number;
 }
 
+/** After so long an unused thread ends, because its memory is that of its largest encoder. */
+const maxIdleMs = 1000;
+
 /** The encoders of Go. Their threads are started when they are first used. Dispose of them. */
 export class GoEncoders implements AsyncDisposable {
   readonly list: readonly Encoder[] = goEncoders().map((encoder) => this.#encoder(encoder));
-  readonly #idle = new Map<GoAsset, GoThread>();
+  readonly #idle = new Map<GoAsset, IdleThread>();
 
   async [Symbol.asyncDispose](): Promise<void> {
     const idle = [...this.#idle.values()];
     this.#idle.clear();
-    await Promise.all(idle.map((thread) => thread[Symbol.asyncDispose]()));
+    await Promise.all(idle.map(({ thread, timer }) => end(thread, timer)));
   }
 
   #encoder(encoder: GoEncoder): Encoder {
@@ -59,13 +68,23 @@ export class GoEncoders implements AsyncDisposable {
     const module = await compileAsset(asset);
     const idle = this.#idle.get(asset);
     this.#idle.delete(asset);
-    return idle?.isUsable ? idle : new GoThread(module);
+    clearTimeout(idle?.timer);
+    return idle?.thread.isUsable ? idle.thread : new GoThread(module);
   }
 
   async #giveBack(asset: GoAsset, thread: GoThread): Promise<void> {
-    if (thread.isUsable && !this.#idle.has(asset)) this.#idle.set(asset, thread);
-    else await thread[Symbol.asyncDispose]();
+    if (!thread.isUsable || this.#idle.has(asset)) return end(thread);
+    const timer = setTimeout(() => {
+      this.#idle.delete(asset);
+      end(thread).catch(() => {});
+    }, maxIdleMs);
+    this.#idle.set(asset, { thread, timer: timer.unref() });
   }
+}
+
+async function end(thread: GoThread, timer?: NodeJS.Timeout): Promise<void> {
+  clearTimeout(timer);
+  await thread[Symbol.asyncDispose]();
 }
 
 /** Compresses content with the zstd of klauspost, for others to read; which bytes they are does not matter. */

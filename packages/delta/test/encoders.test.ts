@@ -41,10 +41,10 @@ describe.each([
 });
 
 it.each([
-  ["zstd:klauspost1.20.0-4", "a226fc955e099ba5f7ae1673ca153b70a67a92b44b97644e75096dd4deacf4e2"],
-  ["zstd:klauspost1.20.4-4", "7286b1d0acfdab59f9e8ba6a8b60cde33c40676ed1a580a4f2aefc9c2b0f1201"],
-])("%s makes the same bytes with a smaller history, for content of more than two windows", async (name, sha256) => {
-  const bytes = await encoded(name, sampleContent(20_000_000));
+  ["zstd:klauspost1.20.0-4", "4dd5faa2d10524cfc1b1329fd10d9fb33df3527dd972d85e44069245bcf4bc54"],
+  ["zstd:klauspost1.20.4-4", "6a638faf935b5bbd4372bd6c5df4524fba4f5827f9a3165ad1866272a9fedd5c"],
+])("%s makes the same bytes with a smaller history, for content of more than one window", async (name, sha256) => {
+  const bytes = await encoded(name, sampleContent(10_000_000));
   expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
 });
 

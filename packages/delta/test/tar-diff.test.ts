@@ -130,5 +130,11 @@ describe("a tar-diff", () => {
     const { diff, applied } = await makeAndApply(old, tar);
     expect(applied.equals(tar)).toBe(true);
     expect(diff.byteLength).toBeLessThan(4000);
+    const between = makeAndApply(old, tarBytes([{ path: "lib/other", content: third }]));
+    const again = makeAndApply(old, tar);
+    expect((await between).diff.byteLength).toBeLessThan(4000);
+    // Neither a diff at the same time nor one before changes it.
+    expect((await again).diff.equals(diff)).toBe(true);
+    expect((await makeAndApply(old, tar)).diff.equals(diff)).toBe(true);
   });
 });

@@ -7,9 +7,12 @@ import { encodeStandardZstd } from "../go-encoders.js";
 const level = 18;
 /** Limits the memory of writers and readers: windows of 8 MiB. */
 const windowLog = 23;
+/** Half of the level's own tables: 36 MB less memory, and 0.1 % more bytes. */
+const hashLog = 20;
+const chainLog = 21;
 
 interface Library {
-  readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_windowLog: number };
+  readonly constants: Readonly<Record<`ZSTD_c_${"compressionLevel" | "windowLog" | "hashLog" | "chainLog"}`, number>>;
   createZstdCompress(options: object): NodeJS.ReadWriteStream & AsyncIterable<Uint8Array>;
 }
 
@@ -23,7 +26,12 @@ export async function* compressZstd(
     return;
   }
   const { constants, createZstdCompress } = zlib as unknown as Library;
-  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_windowLog]: windowLog };
+  const params = {
+    [constants.ZSTD_c_compressionLevel]: level,
+    [constants.ZSTD_c_windowLog]: windowLog,
+    [constants.ZSTD_c_hashLog]: hashLog,
+    [constants.ZSTD_c_chainLog]: chainLog,
+  };
   const compressing = createZstdCompress({ chunkSize: 256 * 1024, params });
   // Errors of the content end the output's iteration, too.
   pipeline(Readable.from(content), compressing, () => {});

@@ -18,6 +18,8 @@ const wholeFileBytes = 1024 * 1024;
 /** How far content is looked for around where it was in OLD. */
 const marginBytes = 128 * 1024;
 const anchorMarginBytes = 16 * 1024;
+/** How much is read at a time to find out whether stretches are equal. */
+const comparedBytes = 256 * 1024;
 /** Shorter stretches of equal bytes are differences of zero. */
 const minCopyBytes = 8;
 
@@ -46,11 +48,20 @@ async function* encodedOperations(
   old: Iterable<OldFile> & Pick<OldFiles, "get">,
   { signal, windowBytes: bytes = windowBytes }: MakeTarDiffOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const comparison = new Comparison(old, await OldIndex.read(old, { signal }), bytes);
-  for await (const window of contentWindows(content(), bytes, { signal })) {
-    yield await comparison.encode(window);
+  const comparison = unused.get(old) ?? new Comparison(old, await OldIndex.read(old, { signal }));
+  unused.delete(old);
+  try {
+    comparison.begin();
+    for await (const window of contentWindows(content(), bytes, { signal })) {
+      yield await comparison.encode(window);
+    }
+  } finally {
+    unused.set(old, comparison);
   }
 }
+
+/** The comparisons of earlier layers: an index takes time to make, and garbage of their size would not be collected soon. */
+const unused = new WeakMap<object, Comparison>();
 
 /** A stretch of content and where it probably comes from. */
 interface Guess {
@@ -63,15 +74,20 @@ class Comparison {
   readonly #old: Pick<OldFiles, "get">;
   readonly #index: OldIndex;
   readonly #matcher = new Matcher(maxPieceBytes);
-  readonly #writer = new OperationWriter();
-  readonly #compared: Uint8Array;
+  readonly #compared = new Uint8Array(comparedBytes);
+  #writer = new OperationWriter();
   /** Where the end of the last window probably comes from. */
   #last: Guess | undefined;
 
-  constructor(old: Pick<OldFiles, "get">, index: OldIndex, bytes: number) {
+  constructor(old: Pick<OldFiles, "get">, index: OldIndex) {
     this.#old = old;
     this.#index = index;
-    this.#compared = new Uint8Array(bytes);
+  }
+
+  /** Begins a diff. */
+  begin(): void {
+    this.#writer = new OperationWriter();
+    this.#last = undefined;
   }
 
   async encode(window: readonly Stretch[]): Promise<Uint8Array> {
@@ -126,7 +142,12 @@ class Comparison {
 
   async #isSame({ file, position }: Guess, bytes: Uint8Array): Promise<boolean> {
     if (file.size - position < bytes.byteLength) return false;
-    return Buffer.compare(await file.read(position, bytes.byteLength, this.#compared), bytes) === 0;
+    for (let at = 0; at < bytes.byteLength; at += comparedBytes) {
+      const part = bytes.subarray(at, at + comparedBytes);
+      const old = await file.read(position + at, part.byteLength, this.#compared);
+      if (Buffer.compare(old, part) !== 0) return false;
+    }
+    return true;
   }
 
   async #encodeDifferences({ bytes }: Stretch, guess: Guess | undefined, pieces: readonly FilePiece[]): Promise<void> {
