@@ -1,3 +1,3 @@
 import shared from "../../tsup.config.js";
 
-export default { ...shared, entry: ["src/main.ts", "src/process-task.ts", "src/delta/delta-task.ts"] };
+export default { ...shared, entry: ["src/main.ts", "src/process-task.ts"] };

@@ -61,13 +61,14 @@ function comparisonBar(outcome: ComparisonOutcome): Bar {
 
 function figureBar(outcome: FigureOutcome): Bar {
   const { title, value, goal, unit } = outcome;
+  const better = (measured: number) => (measured === goal.atMost ? 1 : goal.atMost / measured);
   return {
     title,
     beside: `at most ${goal.atMost} ${unit}`,
     value: wordingOf(outcome).mote,
-    median: goal.atMost / value.median,
-    low: goal.atMost / value.max,
-    high: goal.atMost / value.min,
+    median: better(value.median),
+    low: better(value.max),
+    high: better(value.min),
     goal: 1,
     met: goal.met,
   };

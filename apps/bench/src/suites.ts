@@ -77,8 +77,9 @@ export const suites: Readonly<Record<string, Suite>> = {
   delta: {
     title: "Deltas between versions of packages",
     about:
-      "A delta from the old to the new version of real Debian and npm packages, each set as one layer. Size: of the new layer, compressed with gzip at " +
-      "its default level. The packages are fetched first, and each delta is made once, applied and compared.",
+      "Complete processes: `mote delta` between an image with the old and one with the new versions of real Debian and npm packages, and `mote pull` " +
+      "of the new one where the old one is stored, from docker-registry on loopback. Each set of packages is a layer, compressed as crane, " +
+      "skopeo and zlib do. The packages are fetched first; each is measured once. 1 MB/s: behind a proxy, compared with fetching the layers.",
     rows: deltaSuite,
   },
   start: {

@@ -14,22 +14,9 @@ export interface TarPair {
   readonly packages: number;
 }
 
-const debian = [
-  "bind9-libs",
-  "curl",
-  "git",
-  "libc6",
-  "libcurl4",
-  "libnode108",
-  "libpython3.11-stdlib",
-  "libssl3",
-  "libxml2",
-  "nginx",
-  "openssl",
-  "perl-base",
-  "php8.2-cli",
-  "python3.11-minimal",
-];
+const debianLibraries = ["bind9-libs", "libc6", "libcurl4", "libnode108", "libpython3.11-stdlib", "libssl3", "libxml2"];
+
+const debianPrograms = ["curl", "git", "nginx", "openssl", "perl-base", "php8.2-cli", "python3.11-minimal"];
 
 /** Name, old and new version. */
 const npm = [
@@ -47,17 +34,15 @@ const npm = [
   ["webpack", "5.97.0", "5.98.0"],
 ] as const;
 
-/** Yields pairs of the packages that the configured sources have in two versions. Says on stderr what is missing. */
-export async function* packagePairs(folder: string): AsyncGenerator<TarPair, void, undefined> {
-  const debianPair = await pairOf(folder, "Debian packages", debian, unpackDebian);
-  if (debianPair !== undefined) yield debianPair;
-  const npmPair = await pairOf(
-    folder,
-    "npm packages",
-    npm.map(([name]) => name),
-    unpackNpm,
-  );
-  if (npmPair !== undefined) yield npmPair;
+/** Returns pairs of the packages that the configured sources have in two versions. Says on stderr what is missing. */
+export async function packagePairs(folder: string): Promise<readonly TarPair[]> {
+  const npmNames = npm.map(([name]) => name);
+  const pairs = [
+    await pairOf(folder, "Debian libraries", debianLibraries, unpackDebian),
+    await pairOf(folder, "Debian programs", debianPrograms, unpackDebian),
+    await pairOf(folder, "npm packages", npmNames, unpackNpm),
+  ];
+  return pairs.flatMap((pair) => pair ?? []);
 }
 
 type Unpack = (name: string, into: { readonly old: string; readonly fresh: string }) => Promise<void>;

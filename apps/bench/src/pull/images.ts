@@ -3,7 +3,7 @@ import { mkdir, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGzip } from "node:zlib";
-import { type Descriptor, digestBytes, mediaTypes, parseDigest } from "@mote/core";
+import { type Descriptor, type Digest, digestBytes, mediaTypes, parseDigest } from "@mote/core";
 import { realLayer } from "./real-layer.js";
 
 /** An image of the suite, and how its layers are made, one after another. */
@@ -12,6 +12,8 @@ export interface PullImage {
   readonly name: string;
   /** The bytes of all layers, roughly. */
   readonly megabytes: number;
+  /** The digests of the layers' contents. Default: those of the layers. */
+  readonly diffIds?: readonly Digest[];
   layers(): AsyncIterable<AsyncIterable<Uint8Array>>;
 }
 
@@ -61,7 +63,7 @@ export async function writeImage(dir: string, image: PullImage): Promise<void> {
   const config = await put(mediaTypes.ociConfig, {
     architecture: "amd64",
     os: "linux",
-    rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
+    rootfs: { type: "layers", diff_ids: image.diffIds ?? layers.map(({ digest }) => digest) },
   });
   const mediaType = mediaTypes.ociManifest;
   const manifest = await put(mediaType, { schemaVersion: 2, mediaType, config, layers });

@@ -11,6 +11,13 @@ const tellingPeak = `data:text/javascript,${encodeURIComponent(
   `import fs from "node:fs"; process.once("exit", () => process.stderr.write(fs.readFileSync("/proc/self/status", "utf8")));`,
 )}`;
 
+export interface Measured<Report> {
+  readonly report: Report;
+  /** The most memory that the process used. */
+  readonly peakBytes: number;
+  readonly processorSeconds: number;
+}
+
 /** The command, as its own process, with one cache. */
 export class MoteTool {
   readonly cache: string;
@@ -33,8 +40,19 @@ export class MoteTool {
 
   /** Returns the most memory that the process used, in bytes. */
   async peakOf(...words: readonly string[]): Promise<number> {
-    const { stderr } = await run(process.execPath, ["--import", tellingPeak, ...this.#command(...words)]);
-    return Number(/^VmHWM:\s+(\d+)/m.exec(stderr)?.[1]) * 1024;
+    return (await this.measured(...words)).peakBytes;
+  }
+
+  /** Runs a command that prints a report, and measures its process. */
+  async measured<Report = unknown>(...words: readonly string[]): Promise<Measured<Report>> {
+    const command = [...this.#command(...words), "--json"];
+    const beforeMs = processorMs();
+    const { stdout, stderr } = await run(process.execPath, ["--import", tellingPeak, ...command]);
+    return {
+      report: JSON.parse(stdout),
+      peakBytes: Number(/^VmHWM:\s+(\d+)/m.exec(stderr)?.[1]) * 1024,
+      processorSeconds: (processorMs() - beforeMs) / 1000,
+    };
   }
 
   #command(...words: readonly string[]): string[] {
