@@ -184,6 +184,23 @@ describe("a server", () => {
     upload.destroy();
   });
 
+  it("lets a client that sends a body get the response before the connection is closed", async () => {
+    const server = await start();
+    const socket = connect(server.port, server.host);
+    const bytes = 8 * 1024 * 1024;
+    socket.write(`PUT /v2/a/manifests/1 HTTP/1.1\r\nhost: ${server.host}\r\ncontent-length: ${bytes}\r\n\r\n`);
+    const [response] = await once(socket, "data");
+    expect(String(response)).toMatch(/^HTTP\/1.1 405 /);
+    // Fails if the server has closed the connection, or closes it with unread bytes.
+    for (let sent = 0; sent < bytes; sent += 1024 * 1024) {
+      await new Promise<void>((resolve, reject) =>
+        socket.write(new Uint8Array(1024 * 1024), (error) => (error ? reject(error) : resolve())),
+      );
+    }
+    socket.resume();
+    await once(socket, "end");
+  });
+
   it("continues if onRequest throws", async () => {
     const { url } = await start({
       onRequest: () => {

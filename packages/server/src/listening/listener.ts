@@ -223,7 +223,8 @@ export class Listener {
         return exchange.client?.pace(bytes, gone.signal);
       };
       const isReusable = !mustClose(result.status) && (await body.skip());
-      await send(result, response, { signal: gone.signal, sent, isReusable });
+      const beforeClose = async () => (connection.isRejected ? undefined : body.linger());
+      await send(result, response, { signal: gone.signal, sent, isReusable, beforeClose });
     } catch (error) {
       // Content-Length was sent, so the client can detect an incomplete body only by a reset connection.
       response.destroy();

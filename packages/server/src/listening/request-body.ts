@@ -4,6 +4,9 @@ import { within } from "./within.js";
 
 /** Bytes of a body that are read although the request is answered without them, so that the connection stays usable. */
 const maxSkippedBytes = 1024 * 1024;
+/** Bytes and milliseconds for which a longer body is read after the response was sent. */
+const maxLingerBytes = 64 * 1024 * 1024;
+const maxLingerMs = 5_000;
 /** The slowest rate at which a client may send, in bytes per second. */
 const minRate = 1024;
 
@@ -58,19 +61,42 @@ export class RequestBody {
 
   /** Reads what is left of a short body. Returns whether nothing is left. */
   async skip(): Promise<boolean> {
-    const { headers, method } = this.#request;
+    const { headers } = this.#request;
     if (this.isEmpty || this.#request.readableEnded) return true;
-    // A body of these has no meaning; it may be a request that is hidden from a proxy.
-    if (method === "GET" || method === "HEAD") return false;
     const isShort = Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= maxSkippedBytes;
-    const isComing = this.#isStarted || headers.expect === undefined;
-    if (!isShort || !isComing) return false;
+    if (!isShort || !this.#isComing) return false;
     try {
       for await (const _ of this.read());
       return true;
     } catch {
       return false;
     }
+  }
+
+  /**
+   * Reads what the client still sends after the response was written, for a while: closing a connection with unread bytes resets it, and most
+   * clients then report that instead of the response.
+   */
+  async linger(): Promise<void> {
+    if (this.isEmpty || this.#request.readableEnded || !this.#isComing) return;
+    const endMs = performance.now() + maxLingerMs;
+    let left = maxLingerBytes;
+    const chunks = this.#request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    try {
+      while (left > 0) {
+        const next = await within(chunks.next(), Math.max(0, endMs - performance.now()), tooSlow);
+        if (next.done) return;
+        left -= next.value.byteLength;
+      }
+    } catch {
+      // The client has gone, or has had time enough.
+    }
+  }
+
+  /** Whether the client sends the body. That of a GET has no meaning; it may be a request that is hidden from a proxy. */
+  get #isComing(): boolean {
+    const { headers, method } = this.#request;
+    return method !== "GET" && method !== "HEAD" && (this.#isStarted || headers.expect === undefined);
   }
 }
 

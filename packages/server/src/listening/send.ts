@@ -6,6 +6,8 @@ interface SendOptions {
   readonly signal: AbortSignal;
   /** Whether the connection can be reused: not if the body of the request was not read. */
   readonly isReusable: boolean;
+  /** Called when everything is written to a connection that cannot be reused. It is closed then. */
+  readonly beforeClose: () => Promise<void>;
   /** Called with the bytes of each chunk. The next chunk waits for the result. */
   readonly sent: (bytes: number) => Promise<void> | undefined;
 }
@@ -14,7 +16,7 @@ interface SendOptions {
 export async function send(
   { status, headers, body }: ApiResponse,
   response: ServerResponse,
-  { signal, sent, isReusable }: SendOptions,
+  { signal, sent, isReusable, beforeClose }: SendOptions,
 ): Promise<void> {
   try {
     signal.throwIfAborted();
@@ -29,6 +31,10 @@ export async function send(
         const drained = response.write(chunk) ? undefined : once(response, "drain", { signal });
         if (pause !== undefined || drained !== undefined) await Promise.all([pause, drained]);
       }
+    }
+    if (!isReusable) {
+      response.flushHeaders();
+      await beforeClose();
     }
     response.end();
   } finally {
