@@ -1,13 +1,13 @@
 import net, { type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
-import { bodyBufferBytes, cutError, type TransportOptions, timeoutError } from "./http-transport.js";
+import { BodyBuffers } from "./body-buffers.js";
+import { cutError, type TransportOptions, timeoutError } from "./http-transport.js";
 import { parseResponseHead, type ResponseHead } from "./response-head.js";
 import { Silence } from "./silence.js";
 
-/** Limit on pooled buffers, for all connections. */
-const mostSpare = 16;
-const spare: Buffer[] = [];
+/** Shared by all connections. */
+const buffers = new BodyBuffers();
 
 const headEnd = "\r\n\r\n";
 
@@ -22,7 +22,7 @@ export class BulkConnection {
   readonly #socket: Socket;
   readonly #idleTimeoutMs: number;
   readonly #silence: Silence;
-  #buffer = newBuffer();
+  #buffer = buffers.take(0);
   /** Unread bytes: these, then `from` to `to` of the buffer. */
   #full: Uint8Array[] = [];
   #fullBytes = 0;
@@ -60,6 +60,8 @@ export class BulkConnection {
     });
     for (const event of ["end", "close"])
       this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
+    buffers.connections++;
+    this.#socket.once("close", () => buffers.connections--);
     this.#socket.on("timeout", () => this.#onSilence());
     this.#socket.setTimeout(this.#silence.partMs);
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
@@ -212,7 +214,7 @@ export class BulkConnection {
   /** Puts back unused bytes. */
   #takeBack(memory: ArrayBufferLike): void {
     const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#retained].includes(memory);
-    if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
+    if (!isInUse) buffers.putBack(Buffer.from(memory));
   }
 
   #putBack(chunk: Uint8Array): void {
@@ -227,7 +229,7 @@ export class BulkConnection {
       const filled = this.#buffer.subarray(this.#from, this.#to);
       if (filled.byteLength > 0) this.#full.push(filled);
       this.#fullBytes += filled.byteLength;
-      this.#buffer = newBuffer();
+      this.#buffer = buffers.take(this.#length);
       this.#from = 0;
       this.#to = 0;
     }
@@ -238,7 +240,7 @@ export class BulkConnection {
   #take(bytes: number): boolean {
     this.#to += bytes;
     this.#wake();
-    this.#paused = this.#fullBytes + this.#to - this.#from >= bodyBufferBytes;
+    this.#paused = this.#fullBytes + this.#to - this.#from >= this.#buffer.byteLength;
     return !this.#paused;
   }
 
@@ -262,10 +264,6 @@ export class BulkConnection {
     this.#socket.once(connected, () => clearTimeout(timer));
     this.#socket.once("close", () => clearTimeout(timer));
   }
-}
-
-function newBuffer(): Buffer {
-  return spare.pop() ?? Buffer.allocUnsafeSlow(bodyBufferBytes);
 }
 
 function tlsOptions<T extends { readonly host: string }>(target: T, { tls }: TransportOptions) {
