@@ -68,12 +68,18 @@ describe("a command line", () => {
     },
   );
 
-  it.each(["pull", "pull a b c", "push a", "du x", "ls --full=yes", "prune --max-size", "prune --max-size --dry-run"])(
-    "is an error: mote %s",
-    (line) => {
-      expect(complaint(line)).not.toBe("");
-    },
-  );
+  it.each([
+    "pull",
+    "pull a b c",
+    "push a",
+    "du x",
+    "ls --full=yes",
+    "prune --max-size",
+    "prune --max-size --dry-run",
+    "pull a --unpack=",
+  ])("is an error: mote %s", (line) => {
+    expect(complaint(line)).not.toBe("");
+  });
 });
 
 describe("the nearest name", () => {

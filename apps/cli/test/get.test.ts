@@ -99,4 +99,13 @@ describe("mote get", () => {
       expect(await get(...rest)).toMatchObject({ status: 2, stdout: "" });
     }
   });
+
+  it("is not what --unpack does with a selection of files, or without a directory", async () => {
+    const pull = (...rest: readonly string[]) =>
+      runMote(["pull", `oci:${dir}/layout:1`, ...rest, "--cache", join(dir, "cache")], { cwd: dir });
+    for (const rest of [["--only", "etc/*"], ["--prefer-cached"]]) {
+      expect(await pull("--unpack", "root", ...rest)).toMatchObject({ status: 2, stdout: "" });
+    }
+    expect(await pull("--unpack", "")).toMatchObject({ status: 2, stderr: expect.stringContaining("requires DIR") });
+  });
 });

@@ -38,6 +38,12 @@ async function unpackImage(
   if (options.allPlatforms || platforms.length > 1)
     throw new UsageError("--unpack writes one platform; use --platform");
   if (options.link) throw new UsageError("cannot combine --unpack with --link");
+  if (onlyFiles(options) !== undefined) {
+    throw new UsageError(
+      "--only and --only-annotation select files of an artifact; use mote get for files of an image",
+    );
+  }
+  if (options.preferCached) throw new UsageError("cannot combine --unpack with --prefer-cached; use --offline");
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
   const progress = showProgress(out);
   try {

@@ -85,7 +85,8 @@ function readOptions(
       given[token.name] = token.value === undefined || readMode(token.name, token.value, spec);
       continue;
     }
-    const isMissing = token.value === undefined || (!token.inlineValue && /^-./.test(token.value));
+    // An empty value is a variable of a script that is not set.
+    const isMissing = !token.value || (!token.inlineValue && /^-./.test(token.value));
     if (isMissing) throw new UsageError(`${token.rawName} requires ${spec.value}: ${spec.summary}`);
     const before = given[token.name];
     const value = token.value ?? "";
