@@ -38,17 +38,23 @@ export interface CacheFetch {
   readonly signal: AbortSignal;
   /** Receives the events of the source. */
   readonly onEvent: CallOptions["onEvent"];
-  /**
-   * Called with the number of bytes from an earlier attempt, and how many of them are the first ones. Returns a feed that receives the bytes after
-   * those.
-   */
-  readonly begin: (stored: number, start: number) => FetchFeed | undefined;
+  /** Called before bytes are fetched. Returns a feed that receives them. */
+  readonly begin: (beginning: FetchBeginning) => FetchFeed | undefined;
   /** Called when another writer of the blob is active, whose end is waited for. */
   readonly onOtherWriter?: (() => void) | undefined;
   /** Called with the number of bytes of the blob that are stored, and the number of those before the first gap. */
   readonly onBytes: (bytes: number, inOrder: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
   readonly onReceived: (bytes: number) => void;
+}
+
+export interface FetchBeginning {
+  /** The number of bytes from an earlier attempt. */
+  readonly stored: number;
+  /** The first byte that a feed receives. */
+  readonly start: number;
+  /** Whether bytes arrive in order. Otherwise a feed gets them from the cache, once no byte before them is missing. */
+  readonly isInOrder: boolean;
 }
 
 export interface FetchedFrom {
@@ -119,7 +125,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
   const inlined = fetch.received ?? inlinedBytes(descriptor);
   if (isRangedWriter(writer) && inlined === undefined) return fetchInAnyOrder(writer, fetch);
   const offset = isResumable(writer) ? writer.offset : 0;
-  const feed = fetch.begin(offset, offset);
+  const feed = fetch.begin({ stored: offset, start: offset, isInOrder: true });
   let bytes = offset;
   const store = async (chunk: Uint8Array) => {
     signal.throwIfAborted();
@@ -150,7 +156,7 @@ async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch): Promise
   const { descriptor, signal, parallel } = fetch;
   const written = new ByteRanges(writer.stored);
   const offset = written.bytes;
-  const feed = fetch.begin(offset, writer.offset);
+  const feed = fetch.begin({ stored: offset, start: writer.offset, isInOrder: false });
   const feeding = feed && passOnToFeed(feed, { ...fetch, start: writer.offset });
   const store = async (chunk: Uint8Array, at: number) => {
     signal.throwIfAborted();

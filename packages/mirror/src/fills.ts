@@ -3,6 +3,7 @@ import {
   type CacheFetch,
   type Descriptor,
   type Digest,
+  type FetchBeginning,
   type FillStatus,
   fetchIntoCache,
   inFlightFetch,
@@ -161,9 +162,9 @@ export class Fills {
     const run = async (source: FillSource, fetchSignal: AbortSignal) => {
       for (let attempt = 1; ; attempt++) {
         let resumedAt: number | undefined;
-        const begin = (stored: number, start: number) => {
-          resumedAt = stored;
-          return this.#begin(fill, start);
+        const begin = (beginning: FetchBeginning) => {
+          resumedAt = beginning.stored;
+          return this.#begin(fill, beginning);
         };
         try {
           await this.#fetchInto(cache, { fill, descriptor, source, signal: fetchSignal, begin });
@@ -224,9 +225,10 @@ export class Fills {
     });
   }
 
-  #begin(fill: RunningFill, offset: number): RecentChunks {
+  /** When a gap closes, more bytes follow at once than readers can share in memory: they read the growing file. */
+  #begin(fill: RunningFill, { start, isInOrder }: FetchBeginning): RecentChunks | undefined {
     const maxBytes = () => Math.min(maxRecentBytes, maxAllRecentBytes / this.#running.size);
-    const recent = new RecentChunks(fill.digest, offset, maxBytes);
+    const recent = isInOrder ? new RecentChunks(fill.digest, start, maxBytes) : undefined;
     fill.begin(recent);
     return recent;
   }

@@ -252,7 +252,7 @@ describe("a blob in parallel ranges", () => {
         sources: async function* () {
           yield changed(source);
         },
-        begin: (_, start) => {
+        begin: ({ start }) => {
           fedFrom = start;
           return { push: (chunk) => void fed.push(chunk), end: () => void fed.push(Buffer.from("end")), fail() {} };
         },

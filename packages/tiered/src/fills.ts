@@ -197,7 +197,7 @@ export class Fills {
         };
       },
       signal,
-      begin: (offset) => void begin(offset),
+      begin: ({ stored }) => void begin(stored),
       onBytes,
       onReceived() {},
       onSwitch() {},

@@ -100,7 +100,7 @@ export class BlobFetch {
         received: this.#job.received.get(digest),
         signal,
         onEvent: this.#job.callOptions({ signal, blob: this.#blob.descriptor }).onEvent,
-        begin: (offset) => {
+        begin: ({ stored: offset }) => {
           resumedAt = offset;
           if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
           return begin(offset);
