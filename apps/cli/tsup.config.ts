@@ -40,8 +40,15 @@ const lmdbScript: Plugin = {
       resolveDir: pluginData,
       contents: `
         const load = require("node-gyp-build-optional-packages");
-        const { dirname } = require("node:path");
-        module.exports = () => load(dirname(dirname(require.resolve("lmdb"))));`,
+        const { existsSync, realpathSync } = require("node:fs");
+        const { dirname, join } = require("node:path");
+        // require.resolve reads "exports", for which Node loads much more first.
+        const folders = () => (require.resolve.paths("lmdb") ?? []).map((folder) => join(folder, "lmdb"));
+        const find = () => folders().find((folder) => existsSync(join(folder, "package.json")));
+        module.exports = () => {
+          const found = find();
+          return load(found === undefined ? dirname(dirname(require.resolve("lmdb"))) : realpathSync(found));
+        };`,
     }));
     build.onResolve({ filter: /^detect-libc$/ }, ({ namespace, resolveDir }) =>
       namespace === "lmdb" ? undefined : { path: "c-library", namespace: "lmdb", pluginData: resolveDir },

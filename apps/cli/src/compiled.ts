@@ -99,7 +99,7 @@ function read(file: string): Buffer | undefined {
     const stats = fs.fstatSync(fd);
     const isOwn = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & othersMayWrite) === 0;
     if (!isOwn || stats.size > largestFileBytes) return undefined;
-    const bytes = Buffer.alloc(stats.size);
+    const bytes = Buffer.allocUnsafeSlow(stats.size);
     if (fs.readSync(fd, bytes) < bytes.length) return undefined;
     const data = bytes.subarray(digestBytes);
     return sha256(data).equals(bytes.subarray(0, digestBytes)) ? data : undefined;
