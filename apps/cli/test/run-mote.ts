@@ -11,12 +11,16 @@ export interface Ended {
 
 const compiled = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url));
 
-/** Runs the built command, without the user's credentials and cache. */
-export function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  return run(process.execPath, [mainFile, ...args], {
+/** A command that takes longer than a second prints its progress, so on a busy machine any does. */
+const progress = /^(?:\d+ %|reading manifests|verifying|planning|syncing|making the delta)(?:,.*)?\n/gm;
+
+/** Runs the built command, without the user's credentials and cache. `stderr` is without lines of progress. */
+export async function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const ended = await run(process.execPath, [mainFile, ...args], {
     ...options,
     env: options.onlyEnv ? { ...options.env } : { NODE_COMPILE_CACHE: compiled, ...options.env },
   });
+  return { ...ended, stderr: ended.stderr.replace(progress, "") };
 }
 
 export interface RunOptions {
