@@ -1,6 +1,6 @@
 import type { Target } from "./target.js";
 import { gzip, zstd } from "./targets/compressed.js";
-import { tarDiff, tarParts } from "./targets/delta.js";
+import { delta, tarDiff, tarParts } from "./targets/delta.js";
 import { fact } from "./targets/fact.js";
 import { graph } from "./targets/graph.js";
 import { authFile, challenge, contentRange, link, redaction } from "./targets/http.js";
@@ -15,6 +15,7 @@ export const targets: Readonly<Record<string, Target>> = {
   pax,
   gzip,
   zstd,
+  delta,
   "tar-diff": tarDiff,
   "tar-parts": tarParts,
   manifest,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -81,9 +81,9 @@ async function pushDelta(repository = "team/app") {
 }
 
 /** Opens a cache that has the old image. */
-async function withOld(repository = "team/app"): Promise<OpenMote> {
-  const mote = await openMote({ dir: newFolder() });
-  await mote.pull(reference("1", repository));
+async function withOld(dir = newFolder()): Promise<OpenMote> {
+  const mote = await openMote({ dir });
+  await mote.pull(reference("1"));
   registry.requests.length = 0;
   return mote;
 }
@@ -324,6 +324,26 @@ describe("a pull where the old image is stored", () => {
     expectComplete(mote, next);
   });
 
+  it("makes each layer once if several transfers need it at the same time", async () => {
+    await pushDelta();
+    const dir = newFolder();
+    await using mote = await withOld(dir);
+    await using other = await openMote({ dir });
+    const pulls = [mote, other].map((each) => each.pull(reference("2"), undefined, { delta: "always" }));
+    const reports = await Promise.all(pulls);
+    expect(reports.flatMap(({ warnings }) => warnings)).toEqual([]);
+    expect(fetchedLayers()).toEqual([]);
+    expectComplete(mote, next);
+    const { deltas } = await mote.delta(reference("1"), reference("2"));
+    const diffs = deltas.flatMap(({ layers }) => layers.flatMap(({ diffBytes }) => diffBytes ?? []));
+    expect(diffs).toHaveLength(1);
+    const blobs = registry.requests.filter(({ route, method, headers }) => {
+      return route.kind === "blob" && method === "GET" && headers.range === undefined;
+    });
+    // The diff, and the config.
+    expect(new Set(blobs.map(({ url }) => url.pathname)).size).toBe(blobs.length);
+  });
+
   it("makes a layer of the old image's content in another compression, if its own layer was removed", async () => {
     await pushDelta();
     const recompressed = imageOf([{ tar: tarOf(app), bytes: gzipSync(tarOf(app), { level: 1 }) }]);
@@ -410,6 +430,67 @@ describe("a pull with a delta that is wrong", () => {
     expect(report.warnings).toHaveLength(isUnusable ? 0 : 1);
     expect(logged).toEqual(report.warnings);
     for (const warning of report.warnings) expect(warning).toContain("delta");
+  });
+
+  const data = (size: number) => Uint8Array.of(0, ...varint(size));
+  const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) + 128, ...varint(value >> 7)]);
+  const [open, copy, seek] = [1, 2, 4];
+  /** Returns a tar-diff whose operations are one block, and then zeroes, each of which is compressed into few bytes (RFC 8878, section 3.1.1). */
+  function tarDiffOf(block: Uint8Array, zeroBlocks: number, window = 0x58): Uint8Array {
+    const head = (size: number, type: number, isLast: boolean) => {
+      const value = (size << 3) | (type << 1) | Number(isLast);
+      return Uint8Array.of(value & 0xff, (value >> 8) & 0xff, value >> 16);
+    };
+    const zeroes = Array.from({ length: zeroBlocks }, () => Buffer.concat([head(131_072, 1, false), Uint8Array.of(0)]));
+    const start = [Buffer.from("tardf1\n\0"), Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, window)];
+    return Buffer.concat([...start, head(block.byteLength, 0, false), block, ...zeroes, head(0, 0, true)]);
+  }
+  const copies = (times: number): Uint8Array => {
+    const path = Buffer.from("bin/app");
+    const again = [seek, 0, copy, ...varint(700_000)];
+    return Buffer.from([open, path.byteLength, ...path, ...Array.from({ length: times }, () => again).flat()]);
+  };
+
+  it.each<[string, RegExp, (body: ReturnType<typeof JSON.parse>) => void]>([
+    [
+      "has operations without end that make nothing",
+      /more than \d+ bytes/,
+      (body) => replaceDiff(body, tarDiffOf(new Uint8Array(0), 2000)),
+    ],
+    [
+      "stores more than any content",
+      /more than \d+ bytes/,
+      (body) => replaceDiff(body, tarDiffOf(data(2 ** 30), 4000)),
+    ],
+    [
+      "copies more than any content",
+      /more than \d+ bytes|is not sha256/,
+      (body) => replaceDiff(body, tarDiffOf(copies(9000), 0)),
+    ],
+    ["needs a window of 2 GiB", /window/, (body) => replaceDiff(body, tarDiffOf(copies(1), 0, 0xa8))],
+    ["has more bytes than its manifest says", /is not sha256/, (body) => Object.assign(body.layers[2], { size: 100 })],
+    [
+      "has fewer bytes than its manifest says",
+      /is not sha256/,
+      (body) => Object.assign(body.layers[2], { size: 200_000 }),
+    ],
+  ])("ends early, fetches the layers and leaves nothing behind if its diff %s", async (_, reason, spoil) => {
+    const { deltas } = await pushDelta();
+    const [delta] = deltas;
+    if (delta === undefined) throw new Error("no delta was made");
+    changeDelta(delta.digest, spoil);
+    const dir = newFolder();
+    await using mote = await withOld(dir);
+    const made: number[] = [];
+    const report = await mote.pull(reference("2"), undefined, {
+      delta: "always",
+      onEvent: (event) => event.type === "progress" && made.push(event.bytes - event.size),
+    });
+    expect(report.warnings).toEqual([expect.stringMatching(reason)]);
+    expect(Math.max(...made)).toBeLessThanOrEqual(1024 * 1024);
+    expectComplete(mote, next);
+    const files = readdirSync(dir, { recursive: true, encoding: "utf8" });
+    expect(files.filter((path) => /old-files|ingest\/.+/.test(path))).toEqual([]);
   });
 
   it("fetches the layers with one warning if a stored layer of the old image is damaged", async () => {

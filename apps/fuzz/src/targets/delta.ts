@@ -1,10 +1,19 @@
+import { isDigest, mediaTypes, parseDigest } from "@mote/core";
 import fc from "fast-check";
+import {
+  deltaArtifactType,
+  formatDelta,
+  maxDeltaManifestBytes,
+  parseDelta,
+  tarDiffMediaType,
+} from "../../../../packages/delta/src/delta-artifact.js";
 import { applyTarDiff } from "../../../../packages/delta/src/tar-diff/apply-tar-diff.js";
 import { TarParts } from "../../../../packages/delta/src/tar-diff/tar-parts.js";
 import { uncompressedBlob } from "../../../../packages/layout/src/compression/uncompress.js";
 import { mutated } from "../mutations.js";
 import { tarBytes } from "../tar-bytes.js";
 import { assert, target } from "../target.js";
+import { withOther } from "./manifest.js";
 
 const maxBytes = 100_000;
 const paths = ["a", "usr/lib/b", "../a", "/a", "./a", "a\0", "", "é", "x".repeat(5000)];
@@ -59,6 +68,60 @@ export const tarParts = target(
     assert(Buffer.concat(read).equals(bytes), "the parts are the tar");
   },
 );
+
+const digest = fc
+  .string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 })
+  .map((hex) => parseDigest(`sha256:${hex}`));
+const descriptorOf = (mediaType: string) => fc.record({ mediaType: fc.constant(mediaType), digest, size: fc.nat() });
+const recipe = fc.record({
+  layer: digest,
+  encoder: fc.string({ maxLength: 120 }),
+  header: fc.uint8Array({ maxLength: 20 }),
+  diff: fc.option(descriptorOf(tarDiffMediaType), { nil: undefined }),
+});
+const artifact = fc.record({
+  subject: descriptorOf(mediaTypes.ociManifest),
+  source: digest,
+  sourceConfig: digest,
+  recipes: fc.array(recipe, { maxLength: 4 }),
+  reused: fc.array(fc.record({ digest, diffId: digest }), { maxLength: 3 }),
+});
+
+/** A delta of which values are replaced, also those of its annotations, before its bytes are changed. */
+const deltaManifest = mutated(
+  fc
+    .tuple(artifact, descriptorOf(mediaTypes.ociConfig), fc.option(fc.tuple(fc.nat(), fc.jsonValue({ maxDepth: 2 }))))
+    .map(([delta, config, change]) => {
+      const valid = JSON.parse(new TextDecoder().decode(formatDelta(delta, config)));
+      return new TextEncoder().encode(change === null ? JSON.stringify(valid) : withOther(valid, ...change));
+    }),
+);
+
+export const delta = target(
+  "the manifests of deltas: parseDelta, and formatDelta of what it reads",
+  deltaManifest,
+  (bytes) => {
+    const read = parseDelta(bytes);
+    const digests = [read.subject.digest, read.source, read.sourceConfig, ...read.recipes.map(({ layer }) => layer)];
+    assert(
+      [...digests, ...read.reused.flatMap((each) => [each.digest, each.diffId])].every(isDigest),
+      "all digests are valid",
+    );
+    assert(
+      read.recipes.every(({ header }) => header.byteLength <= maxDeltaManifestBytes / 100),
+      "headers of streams are short",
+    );
+    const again = parseDelta(formatDelta(read, read.subject));
+    assert(
+      JSON.stringify(again.recipes.map(withoutDiff)) === JSON.stringify(read.recipes.map(withoutDiff)),
+      "the recipes are the same again",
+    );
+  },
+);
+
+function withoutDiff({ layer, encoder, header }: ReturnType<typeof parseDelta>["recipes"][number]): object {
+  return { layer, encoder, header: Buffer.from(header).toString("hex") };
+}
 
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, at + 700);

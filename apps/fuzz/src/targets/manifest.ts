@@ -62,12 +62,14 @@ const spoiled = (document: fc.Arbitrary<object>) =>
       fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(...oddNumbers.map(Number))),
       fc.boolean(),
     )
-    .map(([valid, at, value, change]) => {
-      if (!change) return JSON.stringify(valid);
-      let seen = 0;
-      const total = places(valid);
-      return JSON.stringify(valid, (_, old) => (seen++ === at % total ? value : old));
-    });
+    .map(([valid, at, value, change]) => (change ? withOther(valid, at, value) : JSON.stringify(valid)));
+
+/** Returns a document as JSON, with one of its values replaced. */
+export function withOther(document: object, at: number, value: unknown): string {
+  let seen = 0;
+  const total = places(document);
+  return JSON.stringify(document, (_, old) => (seen++ === at % total ? value : old)) ?? "null";
+}
 
 function places(value: unknown): number {
   if (typeof value !== "object" || value === null) return 1;

@@ -42,6 +42,8 @@ export class ImageDeltas implements AsyncDisposable {
   readonly #forms: StoredForms;
   readonly #found = new Map<Digest, Promise<UsableDelta | undefined>>();
   readonly #opened: AsyncDisposable[] = [];
+  readonly #openings: Promise<OldFiles>[] = [];
+  readonly #end = new AbortController();
 
   constructor(parts: Parts, forms: StoredForms) {
     this.#parts = parts;
@@ -57,7 +59,8 @@ export class ImageDeltas implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled(this.#found.values());
+    this.#end.abort();
+    await Promise.allSettled([...this.#found.values(), ...this.#openings]);
     for (const opened of this.#opened.splice(0).reverse()) await opened[Symbol.asyncDispose]();
   }
 
@@ -72,7 +75,10 @@ export class ImageDeltas implements AsyncDisposable {
     const { signal } = layer;
     let opening: Promise<OldFiles> | undefined;
     const oldFiles = () => {
-      opening ??= this.#open(best.layers, { signal });
+      if (opening === undefined) {
+        opening = this.#open(best.layers, { signal: AbortSignal.any([signal, this.#end.signal]) });
+        this.#openings.push(opening);
+      }
       return opening;
     };
     return { digest: best.digest, recipes: best.recipes, oldFiles, isRejected: false };

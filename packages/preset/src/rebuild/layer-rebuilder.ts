@@ -4,7 +4,8 @@ import type { MissingLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
 import { ImageDeltas, type UsableDelta } from "./image-deltas.js";
 import { knownEncoder, recordEncoder } from "./known-encoder.js";
-import { minimumRate, TooSlow } from "./minimum-rate.js";
+import { inTime, minimumRate, TooSlow } from "./minimum-rate.js";
+import { rebuildOnce } from "./rebuild-once.js";
 import type { RebuildQueue } from "./rebuild-queue.js";
 import { readSample, type Sample } from "./sample.js";
 import { StoredForms } from "./stored-forms.js";
@@ -15,7 +16,10 @@ export type DeltaMode = "auto" | "always" | "never";
 
 /** Smaller layers are fetched as soon as they are requested. */
 const minBytes = 256 * 1024;
-const maxSampleBytes = 128 * 1024;
+/** Much more than what arrives while a connection is slow at its start. */
+const maxSampleBytes = 1024 * 1024;
+/** From so many of them encoders are chosen. */
+const maxStartBytes = 128 * 1024;
 /** How much faster than the link an encoder has to be, because both rates are estimates. */
 const margin = 2;
 
@@ -51,13 +55,14 @@ export class LayerRebuilder implements AsyncDisposable {
     const [form] = diffId === undefined ? [] : await this.#forms.of(diffId, { signal });
     const recipe = delta?.recipes.get(descriptor.digest);
     if (form === undefined && recipe === undefined) return false;
-    return this.#queue.run(async () => {
+    const make = async () => {
       const replayed =
         (delta === undefined || recipe === undefined ? undefined : await this.#fromDelta(layer, delta, recipe, form)) ??
         (form === undefined ? undefined : await this.#replay(layer, form));
       if (replayed !== undefined) await recordEncoder(this.#parts, descriptor.digest, replayed, form);
       return replayed !== undefined;
-    }, signal);
+    };
+    return this.#queue.run(() => rebuildOnce(this.#parts.cache, descriptor.digest, make, signal), signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,15 +94,18 @@ export class LayerRebuilder implements AsyncDisposable {
         uncompressedBlob(zstd, `the diff of ${delta.digest}`, { signal });
       const encoder = (await this.#queue.encoders()).find((each) => each.name === name);
       if (encoder === undefined) throw unknownEncoder(name);
-      const minBytesPerSecond = await this.#minBytesPerSecond(layer);
-      if (minBytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
+      const maxSeconds = await this.#maxSeconds(layer);
+      if (maxSeconds === 0) return undefined;
       const maxBytes = maxContentBytes(descriptor.size);
-      const old = form === undefined ? await delta.oldFiles() : undefined;
+      const startedMs = performance.now();
+      const old = form === undefined ? await inTime(delta.oldFiles(), maxSeconds) : undefined;
+      const leftSeconds = maxSeconds - (performance.now() - startedMs) / 1000;
+      if (leftSeconds <= 0) throw new TooSlow();
       const content = () =>
         old === undefined || diff === undefined
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
           : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
-      const onBytes = minimumRate(minBytesPerSecond, layer.progress);
+      const onBytes = minimumRate(descriptor.size / leftSeconds, layer.progress);
       const replayed = await replayWith(encoder, {
         wanted: descriptor,
         start: header,
@@ -137,18 +145,19 @@ export class LayerRebuilder implements AsyncDisposable {
     const sample = await this.#sample(layer);
     const minBytesPerSecond = this.#mode === "always" ? 0 : margin * sample.bytesPerSecond;
     if (minBytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
-    return replay({ ...options, start: sample.bytes, encoders, minBytesPerSecond });
+    return replay({ ...options, start: sample.bytes.subarray(0, maxStartBytes), encoders, minBytesPerSecond });
   }
 
-  /** Returns how fast a layer has to be made, according to the first measurement of the link. */
-  async #minBytesPerSecond(layer: MissingLayer): Promise<number> {
-    if (this.#mode === "always") return 0;
+  /** Returns how long making a layer may take, according to the first measurement of the link. */
+  async #maxSeconds(layer: MissingLayer): Promise<number> {
+    if (this.#mode === "always") return Number.POSITIVE_INFINITY;
     if (this.#linkRate === undefined) await this.#sample(layer);
-    return margin * (this.#linkRate ?? Number.POSITIVE_INFINITY);
+    return layer.descriptor.size / (margin * (this.#linkRate ?? Number.POSITIVE_INFINITY));
   }
 
   async #sample(layer: MissingLayer): Promise<Sample> {
-    const sample = await readSample(layer.start(Math.min(layer.descriptor.size >> 7, maxSampleBytes)));
+    const bytes = Math.min(Math.floor(layer.descriptor.size / 128), maxSampleBytes);
+    const sample = await readSample(layer.start(bytes), bytes);
     if (Number.isFinite(sample.bytesPerSecond)) this.#linkRate ??= sample.bytesPerSecond;
     return sample;
   }

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { minimumRate, TooSlow } from "./minimum-rate.js";
+import { inTime, minimumRate, TooSlow } from "./minimum-rate.js";
 
 const mebibyte = 1024 * 1024;
 let nowMs = 0;
@@ -28,4 +28,23 @@ it("work that is faster continues, also if it began late, and any rate is enough
   any(1);
   nowMs += 1_000_000;
   expect(() => any(2 * mebibyte)).not.toThrow();
+});
+
+it("waiting ends when the alternative would be faster, and the work goes on", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    let end = (_: string): void => {};
+    const work = new Promise<string>((resolve) => {
+      end = resolve;
+    });
+    const first = expect(inTime(work, 10)).rejects.toThrow(TooSlow);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await first;
+    const second = inTime(work, 1e9);
+    end("done");
+    expect([await second, await inTime(work, Number.POSITIVE_INFINITY)]).toEqual(["done", "done"]);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
