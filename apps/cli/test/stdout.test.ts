@@ -53,7 +53,7 @@ describe("a stdout", () => {
     }
   });
 
-  it("that its reader closes early is no error, except of a command that is not done", async () => {
+  it("that its reader closes early is not an error, except of a command that is not done", async () => {
     for (const args of [["ls", "--cache", "origin"], ["--help"], ["--version"]]) {
       expect([args, await withBrokenPipe(...args)]).toEqual([args, { status: 0, stdout: "0\n", stderr: "" }]);
     }
