@@ -228,7 +228,7 @@ export class Client implements OpenMote {
 
   async close(): Promise<void> {
     await this.#parts.endpoints.close();
-    await this.#sizeBound?.settled();
+    await this.#sizeBound?.close();
     for (const part of this.#owned) await part[Symbol.asyncDispose]();
   }
 

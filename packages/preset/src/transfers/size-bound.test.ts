@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, digestBytes, mediaTypes, NilCache, silentLogger } from "@mote/core";
 import { LayoutDestination } from "@mote/layout";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openMote } from "../open-mote.js";
 import { SizeBound } from "./size-bound.js";
 
@@ -91,6 +91,32 @@ it("a failed prune is a warning, and releases its leases", async () => {
   bound.restore(await bound.lease({}));
   await bound.settled();
   expect(order).toEqual(["pruned", "warned", "released"]);
+});
+
+it("a prune is repeated until what held too much has been given up, or it is closed", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const reached = [false, false, true, false];
+    let prunes = 0;
+    const prune = async () => ({ removed: [], freedBytes: 0, remainingBytes: 10, reached: reached[prunes++] ?? true });
+    const bound = new SizeBound(Object.assign(new NilCache(), { prune }), { maxSize: 1, logger: silentLogger });
+    const prunesAfter = async (ms: number) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      await bound.settled();
+      return prunes;
+    };
+    bound.enforce(10);
+    expect(await prunesAfter(0)).toBe(1);
+    expect(await prunesAfter(1_000)).toBe(2);
+    expect(await prunesAfter(2_000)).toBe(3);
+    expect(await prunesAfter(3_600_000)).toBe(3);
+    bound.enforce(10);
+    expect(await prunesAfter(0)).toBe(4);
+    await bound.close();
+    expect(await prunesAfter(3_600_000)).toBe(4);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("an invalid maximum size is rejected", async () => {

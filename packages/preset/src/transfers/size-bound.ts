@@ -3,6 +3,8 @@ import { localImages } from "./local-images.js";
 
 /** The size is measured again after this time, as other processes also store content. */
 const remeasureMs = 60_000;
+/** Milliseconds until a prune that could not reach the limit is repeated: at first, and at most after twice as long each time. */
+const retryMs = { first: 1_000, last: 600_000 };
 /** The share of the limit to which the cache of a mirror is pruned, to avoid a prune for every blob. */
 const pruneTo = 0.95;
 
@@ -16,6 +18,9 @@ export class SizeBound {
   /** Bytes in the cache when it was last measured, and those stored since. */
   #knownBytes = 0;
   #measuredMs = Number.NEGATIVE_INFINITY;
+  #retryMs = retryMs.first;
+  #retry: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(cache: MoteCache, { maxSize, logger }: { readonly maxSize: number; readonly logger: Logger }) {
     this.#cache = cache;
@@ -71,10 +76,29 @@ export class SizeBound {
   }
 
   async #pruneBelow(): Promise<void> {
-    if (!(await this.#prune(undefined))) return;
-    await this.#prune(undefined, Math.floor(this.maxSize * pruneTo));
-    // More may have been stored meanwhile.
-    this.enforce(0);
+    const { hasRemoved, reached } = await this.#prune(undefined);
+    if (hasRemoved) {
+      await this.#prune(undefined, Math.floor(this.maxSize * pruneTo));
+      // More may have been stored meanwhile.
+      this.enforce(0);
+    }
+    if (reached) this.#retryMs = retryMs.first;
+    else this.#pruneLater();
+  }
+
+  /** Nobody tells when a body that is being sent, or a lease, no longer holds what is too much. */
+  #pruneLater(): void {
+    clearTimeout(this.#retry);
+    if (this.#isClosed) return;
+    this.#retry = setTimeout(() => this.#queue(() => this.#pruneBelow()), this.#retryMs).unref();
+    this.#retryMs = Math.min(2 * this.#retryMs, retryMs.last);
+  }
+
+  /** Ends the prunes in the background. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    await this.settled();
   }
 
   /** Resolves when no prune is running. */
@@ -86,8 +110,11 @@ export class SizeBound {
     }
   }
 
-  /** Returns whether anything was removed. */
-  async #prune(lease: Lease | undefined, maxSize = this.maxSize): Promise<boolean> {
+  /** Returns whether anything was removed, and whether the size was reached; an error is not worth another attempt. */
+  async #prune(
+    lease: Lease | undefined,
+    maxSize = this.maxSize,
+  ): Promise<{ readonly hasRemoved: boolean; readonly reached: boolean }> {
     this.#knownBytes = 0;
     try {
       const { removed, freedBytes, remainingBytes, reached } = await this.#cache.prune(maxSize, {
@@ -102,10 +129,10 @@ export class SizeBound {
           remainingBytes,
         });
       }
-      return removed.length > 0;
+      return { hasRemoved: removed.length > 0, reached };
     } catch (error) {
       this.#warn(error);
-      return false;
+      return { hasRemoved: false, reached: true };
     } finally {
       await lease?.release().catch((error: unknown) => this.#logger.warn("cannot release a lease", { error }));
     }
