@@ -257,6 +257,7 @@ describe.skipIf(wanted !== "")(`mote sync with real registries and skopeo${wante
 
   it("an archive from stdin is listed and verified, and what is cut is not taken for a name in the cache", async () => {
     await mote("cache", "sync", "images.txt", "oci-archive:sent.tar");
+    await writeFile(at("docker.tar"), "");
     for (const command of ["ls", "verify"]) {
       const script = '"$1" "$2" --cache "$3" "$4" oci-archive:- --json < sent.tar';
       const main = new URL("../dist/main.js", import.meta.url).pathname;
@@ -264,6 +265,11 @@ describe.skipIf(wanted !== "")(`mote sync with real registries and skopeo${wante
       const ended = await run("sh", args, { cwd: dir });
       expect([command, ended.status, ended.stderr]).toEqual([command, 0, ""]);
       expect(JSON.parse(ended.stdout)).toMatchObject({ archive: "oci-archive:-" });
+      const docker = await mote("cache", command, "docker-archive:docker.tar");
+      expect(docker).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining("mote tags docker-archive:docker.tar"),
+      });
       for (const bytes of [0, 100]) {
         await writeFile(at("cut.tar"), (await readFile(at("sent.tar"))).subarray(0, bytes));
         const cut = await mote("cache", command, "cut.tar");

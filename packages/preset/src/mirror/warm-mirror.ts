@@ -41,7 +41,7 @@ export async function warmMirror(
     logger,
   });
   const query = new URLSearchParams(platforms.map((platform): [string, string] => ["platform", platform]));
-  const options = { body: new TextEncoder().encode(list), what: "to fetch images", signal };
+  const options = { body: new TextEncoder().encode(list), what: "a fetch of images", signal };
   await post(client, readRegistry(url), `/api/warm?${query}`, options, async ({ body }) => {
     let hasEnded = false;
     for await (const line of textLines(body, { maxLength: maxLineLength, tooLong })) {

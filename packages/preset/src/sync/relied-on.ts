@@ -61,6 +61,7 @@ export async function assertReliedOn(
     ...missing.slice(0, maxShown),
     ...(missing.length > maxShown ? [`${missing.length - maxShown} more`] : []),
   ];
-  const message = `${where} was written without ${shown.join(", ")}, and the destination and the cache do not have it either; sync an archive that contains it first`;
+  const it = missing.length === 1 ? "it" : "them";
+  const message = `${where} was written without ${shown.join(", ")}, and the destination and the cache do not have ${it} either; sync an archive that contains ${it} first`;
   throw new MoteError("MOTE_NOT_FOUND", message, { details: { missing } });
 }
