@@ -20,7 +20,7 @@ import type { SyncGroup } from "../disk/sync-group.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import { ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
-import { isSettled, LinkedNotes } from "./linked-notes.js";
+import { isSettled, LinkedNotes, notedBytes } from "./linked-notes.js";
 import type { OpenBlob } from "./open-blob.js";
 import { isSameFile, Stamping } from "./stamping.js";
 import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
@@ -202,9 +202,10 @@ export class BlobStore {
     }
   }
 
-  /** Runs `hash` and, if the bytes match, marks the file as verified: by a stamp, or by a note if it has other names. */
+  /** Runs `hash` and, if the bytes match, marks the file as verified: by a stamp, or by a note if it has other names and is not small. */
   async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
+    if (blob.stats.size <= notedBytes) return await hash();
     const before = await this.statsNow(blob.fd);
     const canTell = before !== undefined && isSettled(before);
     if (!(await hash())) return false;
