@@ -30,7 +30,7 @@ it("work that is faster continues, also if it began late, and any rate is enough
   expect(() => any(2 * mebibyte)).not.toThrow();
 });
 
-it("waiting ends when the alternative would be faster, and the work goes on", async () => {
+it("waiting ends when the alternative would be faster, and the work continues", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     let end = (_: string): void => {};

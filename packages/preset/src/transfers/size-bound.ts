@@ -86,7 +86,7 @@ export class SizeBound {
     else this.#pruneLater();
   }
 
-  /** Nobody tells when a body that is being sent, or a lease, no longer holds what is too much. */
+  /** A body that is being sent, or a lease, may hold what is too much, and its end is not reported here. */
   #pruneLater(): void {
     clearTimeout(this.#retry);
     if (this.#isClosed) return;
