@@ -27,6 +27,8 @@ const instructionOf: Readonly<Record<string, string>> = {
   crane: "go install github.com/google/go-containerregistry/cmd/crane@latest",
   oras: "go install oras.land/oras/cmd/oras@latest",
   regctl: "go install github.com/regclient/regclient/cmd/regctl@latest",
+  "tar-diff": "go install github.com/containers/tar-diff/cmd/tar-diff@v0.1.2",
+  "tar-patch": "go install github.com/containers/tar-diff/cmd/tar-patch@v0.1.2",
 };
 
 export function isInstalled(program: string): boolean {

@@ -1,7 +1,6 @@
 import { isDigest, mediaTypes, parseDigest } from "@mote/core";
 import fc from "fast-check";
 import {
-  deltaArtifactType,
   formatDelta,
   maxDeltaManifestBytes,
   parseDelta,
