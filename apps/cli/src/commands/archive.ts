@@ -41,12 +41,13 @@ export async function verifyImages({ out, signal }: Context, archive: string): P
     work.end();
     const { images, motes, bytes, damaged, missing, incomplete, reliesOn } = report;
     const durationMs = performance.now() - startMs;
+    const verified = images === 0 ? "nothing to verify" : "all verified";
     const found = [
       ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
       ...(missing.length > 0 ? [`${missing.length} missing`] : []),
     ];
     out.result({ archive, ...report, durationMs }, [
-      `${count(images, "image")}, ${count(motes, "mote")}, ${formatBytes(bytes)}: ${found.join(", ") || "all verified"}, in ${formatDuration(durationMs)}`,
+      `${count(images, "image")}, ${count(motes, "mote")}, ${formatBytes(bytes)}: ${found.join(", ") || verified}, in ${formatDuration(durationMs)}`,
       ...damaged.map(({ digest }) => `damaged ${digest}`),
       ...missing.map((digest) => `missing ${digest}`),
       ...incomplete.map((name) => `incomplete ${name}`),

@@ -117,13 +117,19 @@ class ContentCheck {
   /** Returns whether everything of an image is good, or relied on. */
   async image(root: Descriptor, relied: ReadonlySet<Digest>): Promise<boolean> {
     const { signal } = this.#options;
+    const { digest, mediaType } = root;
+    if (!isManifestType(mediaType)) {
+      // What it refers to is not known, so nothing of it can be called verified.
+      this.damaged.set(digest, { digest, reason: `${mediaType} is not a type of a manifest` });
+      return false;
+    }
     const { readContentBelow } = await import("@mote/layout");
     let isGood = true;
     const { blobs } = await readContentBelow([root], async (descriptor) => {
       const state = await this.#check(descriptor);
       // Other platforms of an index may be absent.
-      if (state === "absent" && descriptor.digest === root.digest) this.missing.add(root.digest);
-      if (state === "bad" || (state === "absent" && descriptor.digest === root.digest)) isGood = false;
+      if (state === "absent" && descriptor.digest === digest) this.missing.add(digest);
+      if (state === "bad" || (state === "absent" && descriptor.digest === digest)) isGood = false;
       if (state !== "good" || !isManifestType(descriptor.mediaType)) return undefined;
       return parseManifest(await this.#content.manifest(descriptor, { signal }), descriptor.mediaType);
     });
