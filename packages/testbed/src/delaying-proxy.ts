@@ -4,6 +4,8 @@ import { listenOnLoopback } from "./loopback.js";
 export interface DelayingProxy extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
   readonly host: string;
+  /** The bytes of all responses so far. */
+  readonly responseBytes: number;
   stop(): Promise<void>;
 }
 
@@ -28,12 +30,15 @@ export async function startDelayingProxy(target: string, options: DelayingProxyO
   const [hostname = "", port = ""] = target.split(":");
   const sockets = new Set<Socket>();
   const rate = bytesPerSecond === undefined ? undefined : new SharedRate(bytesPerSecond);
+  let responseBytes = 0;
   const server = net.createServer((client) => {
     const onread = {
       // A write may keep the bytes of a buffer.
       buffer: () => Buffer.allocUnsafe(chunkBytes),
-      callback: (length: number, buffer: Uint8Array): boolean =>
-        passOn(upstream, client, buffer.subarray(0, length), rate),
+      callback: (length: number, buffer: Uint8Array): boolean => {
+        responseBytes += length;
+        return passOn(upstream, client, buffer.subarray(0, length), rate);
+      },
     };
     const upstream: Socket = net.connect({ host: hostname, port: Number(port), onread });
     for (const socket of [client, upstream]) {
@@ -55,6 +60,9 @@ export async function startDelayingProxy(target: string, options: DelayingProxyO
   };
   return {
     host,
+    get responseBytes() {
+      return responseBytes;
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
