@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { needs } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "../../test/certificate.js";
+import { listen } from "../../test/counted-server.js";
 import { DirectTransport } from "./direct-transport.js";
 import type { HttpResponse, TransportOptions } from "./http-transport.js";
 
@@ -18,23 +18,15 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-async function listen(server: Server): Promise<{ server: Server; port: number }> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => sockets.add(socket));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  open.push({
-    close() {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  });
-  return { server, port: (server.address() as AddressInfo).port };
+async function start(server: Server) {
+  const started = await listen(server);
+  open.push(started);
+  return started;
 }
 
 async function serve(listener: RequestListener, tls?: ServerOptions): Promise<{ server: Server; url: URL }> {
-  const { server, port } = await listen(tls ? createTlsServer(tls, listener) : createServer(listener));
-  return { server, url: new URL(`${tls ? "https" : "http"}://127.0.0.1:${port}/blob?a=b`) };
+  const { server, host } = await start(tls ? createTlsServer(tls, listener) : createServer(listener));
+  return { server, url: new URL(`${tls ? "https" : "http"}://${host}/blob?a=b`) };
 }
 
 /** Starts a server that sends `head` and `body` after the first bytes of a request. */
@@ -42,7 +34,7 @@ async function say(head: string, body: Uint8Array): Promise<URL> {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {}).once("data", () => socket.write(Buffer.concat([Buffer.from(head), body])));
   });
-  return new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
+  return new URL(`http://${(await start(server)).host}/`);
 }
 
 function transport(options: Partial<TransportOptions> = {}): DirectTransport {
@@ -161,7 +153,7 @@ describe("a long body", () => {
   });
 
   it("in chunks with trailers that are too long breaks off there, even if the host continues", async () => {
-    const { port } = await listen(
+    const { host } = await start(
       createTcpServer((socket) => {
         const proceed = () => {
           if (socket.write("x: y\r\n".repeat(100))) setImmediate(proceed);
@@ -173,13 +165,13 @@ describe("a long body", () => {
         });
       }),
     );
-    const answer = await ask(transport(), new URL(`http://127.0.0.1:${port}/`));
+    const answer = await ask(transport(), new URL(`http://${host}/`));
     await expect(read(answer)).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
   it("without a length is read by node:http to the end of the connection, from the same response", async () => {
     let requests = 0;
-    const { port } = await listen(
+    const { host } = await start(
       createTcpServer((socket) => {
         socket
           .on("error", () => {})
@@ -189,7 +181,7 @@ describe("a long body", () => {
           });
       }),
     );
-    expect((await read(await ask(transport(), new URL(`http://127.0.0.1:${port}/`)))).toString()).toBe("hello");
+    expect((await read(await ask(transport(), new URL(`http://${host}/`)))).toString()).toBe("hello");
     expect(requests).toBe(1);
   });
 
@@ -237,7 +229,7 @@ it.each([
     opened++;
     socket.on("error", () => {}).on("data", () => socket.write(answer));
   });
-  const url = new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
+  const url = new URL(`http://${(await start(server)).host}/`);
   const direct = transport();
   for (let time = 0; time < 3; time++) {
     (await ask(direct, url)).discard();

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { listenOnLoopback } from "@mote/testbed";
 import { afterEach, expect, it } from "vitest";
+import { listen } from "../../test/counted-server.js";
 import { DirectTransport } from "./direct-transport.js";
 import type { HttpResponse } from "./http-transport.js";
 
@@ -14,15 +14,9 @@ afterEach(async () => {
 });
 
 async function serve(listener: RequestListener): Promise<{ server: Server; url: URL }> {
-  const server = createServer(listener);
-  const host = await listenOnLoopback(server);
-  open.push({
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  });
-  return { server, url: new URL(`http://${host}/`) };
+  const started = await listen(createServer(listener));
+  open.push(started);
+  return { server: started.server, url: new URL(`http://${started.host}/`) };
 }
 
 function transport({ idleTimeoutMs = 10_000 } = {}): DirectTransport {

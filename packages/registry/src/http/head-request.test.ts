@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server } from "node:net";
 import { afterEach, expect, it } from "vitest";
+import { listen } from "../../test/counted-server.js";
 import { DirectTransport } from "./direct-transport.js";
 import type { HttpResponse } from "./http-transport.js";
 
@@ -11,20 +11,10 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-/** Starts the server and counts its connections. */
-async function listen(server: Server) {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => sockets.add(socket));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  open.push({
-    close() {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  });
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v2/a/manifests/1`);
-  return { url, sockets };
+async function start(server: Server) {
+  const started = await listen(server);
+  open.push(started);
+  return { url: new URL(`http://${started.host}/v2/a/manifests/1`), sockets: started.sockets };
 }
 
 function transport(): DirectTransport {
@@ -50,7 +40,7 @@ it.each([
   ["without content", 204, {}],
 ])("a HEAD of a response %s has no body, and its connection is used for the GET", async (_what, status, headers) => {
   const methods: (string | undefined)[] = [];
-  const { url, sockets } = await listen(
+  const { url, sockets } = await start(
     createServer((request, response) => {
       methods.push(request.method);
       if (request.method === "HEAD") response.writeHead(status, { etag: '"x"', ...headers }).end();
@@ -69,7 +59,7 @@ it.each([
 });
 
 it("the connection of a HEAD whose response has a body is not used again", async () => {
-  const { url, sockets } = await listen(
+  const { url, sockets } = await start(
     createTcpServer((socket) => {
       socket
         .on("error", () => {})
@@ -90,7 +80,7 @@ it("the connection of a HEAD whose response has a body is not used again", async
 
 it("a HEAD whose head only node:http can parse is parsed by it, from the same response", async () => {
   let requests = 0;
-  const { url } = await listen(
+  const { url } = await start(
     createTcpServer((socket) => {
       socket
         .on("error", () => {})
