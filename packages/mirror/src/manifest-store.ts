@@ -49,10 +49,10 @@ export class ManifestStore {
    * Records that the repository has a stored blob, unless a manifest said so. Without a record the upstream is asked each time, and the blob
    * is not served while the upstream is down.
    */
-  async recordBlob(repository: UpstreamRepository, digest: Digest, options: Cancellable = {}): Promise<void> {
+  async recordBlob(repository: UpstreamRepository, digest: Digest): Promise<void> {
     if (this.sizeOf(repository, digest) !== undefined) return;
     try {
-      await this.#record(repository, digest, { ...options, blob: true });
+      await this.#record(repository, digest, { blob: true });
     } catch (error) {
       if (!(error instanceof CacheError)) throw error;
     }

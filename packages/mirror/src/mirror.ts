@@ -248,7 +248,8 @@ export class Mirror implements PullThrough {
     const { digest, size } = info;
     const stored = await this.#stored(digest, { start, end, signal });
     if (stored !== undefined) {
-      await this.#manifests.recordBlob(repository, digest, { signal });
+      // Without the client's signal, which would leave the reader open.
+      await this.#manifests.recordBlob(repository, digest);
       return stored;
     }
     const isPart = start > 0 || end < size;
