@@ -66,4 +66,5 @@ export * from "./until-aborted.js";
 export * from "./uploads.js";
 export * from "./verify-chunks.js";
 export * from "./verifying-writer.js";
+export * from "./within.js";
 export * from "./write-mote.js";

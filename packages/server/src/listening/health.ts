@@ -1,6 +1,5 @@
-import { reasonOf } from "@mote/core";
+import { reasonOf, within } from "@mote/core";
 import { type ApiResponse, jsonResponse } from "../routing/response.js";
-import { within } from "./within.js";
 
 /** How long a check may take: a network file system can hang. */
 const checkMs = 5000;

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { MoteError } from "@mote/core";
-import { within } from "./within.js";
+import { MoteError, within } from "@mote/core";
 
 /** Bytes of a body that are read although the request is answered without them, so that the connection stays usable. */
 const maxSkippedBytes = 1024 * 1024;
