@@ -47,8 +47,21 @@ it("read-file.ts prints a file from the uppermost layer", async () => {
   expect((await run("read-file.ts", `oci:${folder}/images:plain`, "etc/motd")).stdout).toBe("hello");
 });
 
-it.each(["etc/gone", "etc/none"])("read-file.ts finds nothing where there is no file: %s", async (path) => {
-  await expect(run("read-file.ts", `oci:${folder}/images:plain`, path)).rejects.toMatchObject({ code: 1, stdout: "" });
+it.each(["etc/gone", "etc/none"])("read-file.ts fails if there is no such file: %s", async (path) => {
+  await expect(run("read-file.ts", `oci:${folder}/images:plain`, path)).rejects.toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringContaining("MOTE_NOT_FOUND"),
+  });
+});
+
+it("read-layers.ts lists the entries of each layer", async () => {
+  const { stdout } = await run("read-layers.ts", `oci:${folder}/images:plain`);
+  expect(stdout.split("\n").filter((line) => line.startsWith("  "))).toEqual([
+    '  file "etc/motd"',
+    '  file "./etc/motd"',
+    '  file "etc/.wh.gone"',
+  ]);
 });
 
 it("policy.ts pulls only images that pass the policy", async () => {
