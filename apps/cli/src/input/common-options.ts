@@ -11,12 +11,12 @@ export const everywhere: Options = {
     value: "URL",
     summary: "the tier behind the cache: s3://BUCKET[/PREFIX], docker://HOST/REPOSITORY or a directory (MOTE_TIER)",
   },
-  bic: { value: "URL", summary: "a Redis for what is known about blobs, such as redis://HOST:PORT (MOTE_BIC)" },
+  bic: { value: "URL", summary: "a Redis for the blob-info cache, such as redis://HOST:PORT (MOTE_BIC)" },
   json: {
     modes: ["events"],
     summary: "print one JSON document; =events prints a JSON line for each transfer event and for the result",
   },
-  quiet: { short: "q", summary: "print no progress and no notes" },
+  quiet: { short: "q", summary: "print no progress or notes" },
   color: {
     value: "WHEN",
     summary: "use colors: auto, always or never (default auto)",
@@ -32,7 +32,7 @@ export const registryOptions: Options = {
   insecure: { summary: "do not verify the certificates of registries" },
   ca: { value: "FILE", summary: "trust these certificate authorities (PEM)", completes: "file" },
   cert: { value: "FILE", summary: "use this client certificate (PEM)", completes: "file" },
-  key: { value: "FILE", summary: "use this key of the client certificate (PEM)", completes: "file" },
+  key: { value: "FILE", summary: "use this private key of the client certificate (PEM)", completes: "file" },
   mirror: {
     value: "PREFIX=MIRROR",
     many: true,

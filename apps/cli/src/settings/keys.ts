@@ -38,7 +38,7 @@ const key = <T>(spec: KeySpec<T>): KeySpec<T> => spec;
 const keys = {
   cache: key({
     kind: cacheLocation,
-    summary: "the cache directory, or s3://BUCKET[/PREFIX] for a cache in a bucket, such as a tier",
+    summary: "the cache directory, or s3://BUCKET[/PREFIX] for a cache in a bucket",
     variable: "MOTE_CACHE_DIR",
     flag: "cache",
     byDefault: "$XDG_CACHE_HOME/mote or ~/.cache/mote",
@@ -47,7 +47,7 @@ const keys = {
   tier: key({
     kind: tier,
     summary:
-      "the tier behind the cache: content that the cache lacks is fetched from it, and what was fetched elsewhere is written to it",
+      "the tier behind the cache: missing content is fetched from it, and content fetched elsewhere is written to it",
     variable: "MOTE_TIER",
     flag: "tier",
     byDefault: "none",
@@ -55,7 +55,7 @@ const keys = {
   }),
   bic: key({
     kind: redis,
-    summary: "the Redis that stores where blobs have been seen, for many machines; the address may contain a password",
+    summary: "the Redis for the blob-info cache, which many machines can share; the address may contain a password",
     variable: "MOTE_BIC",
     flag: "bic",
     byDefault: "a database in the cache directory",
@@ -111,7 +111,7 @@ const keys = {
   }),
   connectionsPerBlob: key({
     kind: wholeNumber(1, 16),
-    summary: "limit on the connections that read one blob of 1 GiB or more; more are used only while they are faster",
+    summary: "maximum number of connections for a blob of 1 GiB or more; one is added only while that is faster",
     variable: "MOTE_CONNECTIONS_PER_BLOB",
     flag: "connections-per-blob",
     byDefault: "6",
@@ -130,7 +130,7 @@ const keys = {
   maxRate: key({
     kind: rates,
     summary:
-      "limit on the bytes per second that a transfer reads, and on those that it sends to registries; or on those it reads from and sends to each of these registries. mote serve limits what it reads from its upstreams",
+      "limit on the bytes per second that a command reads, and on those that it sends to registries; or on those of each of these registries. For mote serve, a limit on what it reads from upstreams",
     variable: "MOTE_MAX_RATE",
     flag: "limit-rate",
     otherFlag: "max-rate",
@@ -164,7 +164,7 @@ const keys = {
   }),
   idleTimeout: key({
     kind: time,
-    summary: "time limit for a registry to send nothing",
+    summary: "time for which a registry may send nothing",
     variable: "MOTE_IDLE_TIMEOUT",
     byDefault: "1m",
     example: "30s",
@@ -221,7 +221,7 @@ const keys = {
   }),
   key: key({
     kind: path,
-    summary: "PEM file of the key of the client certificate",
+    summary: "PEM file of the private key of the client certificate",
     variable: "MOTE_KEY",
     flag: "key",
     byDefault: "none",
@@ -279,7 +279,7 @@ const keys = {
     summary: "the URL at which the other mirrors of a fleet reach this mote serve",
     variable: "MOTE_ADVERTISE",
     flag: "advertise",
-    byDefault: "none: it is not one of several",
+    byDefault: "none: this mirror fetches alone",
     example: "http://10.0.0.7:5000",
   }),
   fleetSecret: key({
@@ -287,7 +287,7 @@ const keys = {
     summary: "file of the secret that the mirrors of a fleet share",
     variable: "MOTE_FLEET_SECRET",
     flag: "fleet-secret",
-    byDefault: "the first of them makes it, and keeps it in the bucket or Redis",
+    byDefault: "the first mirror creates it and stores it in the bucket or Redis",
     example: "/etc/mote/fleet-secret",
   }),
   color: key({

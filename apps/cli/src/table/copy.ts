@@ -12,7 +12,7 @@ export const copy = command({
   group: "Transfer",
   summary: "Copy an image between any two locations, through the cache",
   description: [
-    "Within one registry, blobs are mounted: they are neither downloaded nor uploaded. A destination without a transport means a registry if it starts with a host, such as ghcr.io/acme/app. A destination such as acme/app is rejected because it could also mean a directory.",
+    "Within one registry, blobs are mounted: they are neither downloaded nor uploaded. A destination without a transport is a registry if it starts with a host, such as ghcr.io/acme/app. A destination such as acme/app is rejected, because it could also be a directory.",
   ],
   arguments: {
     src: { summary: "the source: a reference, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },

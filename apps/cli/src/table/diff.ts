@@ -6,11 +6,11 @@ export const diff = command({
   group: "Inspect",
   summary: "Compare the layers and configs of two images, without pulling them",
   description: [
-    "Marks layers and fields of the config with `-` if only the first image has them, and with `+` if only the second has them. The exit status is 0 whether they differ or not.",
+    "Marks layers and fields of the config with `-` if only the first image has them, and with `+` if only the second has them. The exit status is 0 whether or not they differ.",
   ],
   arguments: {
     first: { summary: "a reference, or a digest of cached content", completes: "reference" },
-    second: { summary: "another one", completes: "reference" },
+    second: { summary: "another reference or digest", completes: "reference" },
   },
   options: {
     platform: {

@@ -7,8 +7,8 @@ export const get = command({
   summary: "Get files of an image, from any of its layers",
   description: [
     "One file is written to stdout. With --output DIR, files and directories are written into DIR, each under the last name of its PATH. With --output -, one file is written to stdout as it is, and a directory or several paths as a tar with modes, owners and times.",
-    "Symbolic links and removed files are resolved inside the image, also in PATH. Layers are fetched into the cache from the top, and only as many as are needed.",
-    "Files in DIR belong to you, without special permission bits. Devices, and links that would lead out of DIR, are left out with a warning. `mote pull IMAGE --unpack DIR/` writes all files.",
+    "Symbolic links and whiteouts are resolved inside the image, including those in PATH. Layers are fetched into the cache from the top, and only as many as are needed.",
+    "Files in DIR belong to you, without special permission bits. Devices, and links that would lead out of DIR, are skipped with a warning. `mote pull IMAGE --unpack DIR/` writes all files.",
   ],
   arguments: {
     image: { summary: "a reference, or a digest of cached content", completes: "reference" },
@@ -28,7 +28,7 @@ export const get = command({
       completes: platforms,
     },
     offline: { summary: "contact no registry: use the cached image" },
-    force: { summary: "replace existing files that have other content" },
+    force: { summary: "overwrite existing files that differ" },
   },
   examples: [
     { line: "mote get docker.io/library/alpine:3.20 /etc/os-release", does: "Print a file" },

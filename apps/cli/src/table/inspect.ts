@@ -4,10 +4,10 @@ import { platforms } from "./moving-options.js";
 export const inspect = command({
   name: "inspect",
   group: "Inspect",
-  summary: "Show what a reference is, wherever it is, without pulling its layers",
+  summary: "Show what a reference points to, without pulling its layers",
   description: [
     "Reads manifests and configs from a registry, a layout, an archive or a directory, and shows platforms, sizes, config, history, labels, base image, referrers such as SBOMs, and signatures. Nothing is stored. A digest, and everything with --offline, is read from the cache.",
-    "Of an index of a registry, the manifests of its platforms are requested only with --platform or --all-platforms; what the cache has of them is shown. An uncompressed size is shown if it is known without reading the layer. A signature is listed, but not verified.",
+    "For an index in a registry, the manifests of its platforms are requested only with --platform or --all-platforms; otherwise only the cached ones are shown. An uncompressed size is shown if it is known without reading the layer. Signatures are listed, but not verified.",
   ],
   arguments: { ref: { summary: "a reference, or a digest of cached content", completes: "reference" } },
   options: {
@@ -17,9 +17,9 @@ export const inspect = command({
       completes: platforms,
     },
     "all-platforms": { summary: "read the manifest and config of every platform of an index" },
-    raw: { summary: "print the manifest as it is, byte for byte" },
-    config: { summary: "print the config as it is, byte for byte" },
-    digest: { summary: "print only the digest; with --platform, that of the image for it" },
+    raw: { summary: "print the manifest byte for byte" },
+    config: { summary: "print the config byte for byte" },
+    digest: { summary: "print only the digest; with --platform, that of the platform's image" },
     offline: { summary: "contact no registry: inspect the cached image" },
   },
   examples: [

@@ -7,7 +7,7 @@ export const ls = command({
   summary: "List images and motes in the cache",
   description: [
     "Prints one line for each name, each manifest without a name, and each blob that no image refers to. SIZE is the cached size of the complete image, AGE the time since it was stored, USED the time since its last use.",
-    "The path of an archive (`oci-archive:-` for stdin), or oci:DIR, lists the images of the archive or layout instead, with the bytes that it has of them.",
+    "With the path of an archive (`oci-archive:-` for stdin) or oci:DIR, lists the images of that archive or layout instead, with the size of what it holds of each.",
     "A pattern with * or ? matches the complete name or the part after a slash. A pattern without them matches any part of the name.",
   ],
   arguments: {

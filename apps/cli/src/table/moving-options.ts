@@ -14,19 +14,19 @@ export const movingOptions = {
   platform: {
     value: "OS[(VERSION)]/ARCH[/VARIANT][,…]",
     summary:
-      "transfer only the images of an index that best match these platforms (default all); of several, a registry gets a new index",
+      "transfer only the images of an index that best match these platforms (default all); a registry gets several as a new index",
     completes: platforms,
   },
   "all-platforms": { summary: "transfer every platform of an index, overriding the settings" },
   "with-referrers": { summary: "transfer referrers too, such as signatures and attestations" },
   "max-unpacked": { value: "SIZE", summary: "limit on the unpacked size of archives (default 100GiB)" },
-  force: { summary: "replace existing files, and images in an archive, that have other content" },
+  force: { summary: "overwrite existing files, and images in an archive, that differ" },
   concurrency: { value: "N", summary: "number of blobs transferred in parallel" },
   "limit-rate": {
     value: "[HOST=]SIZE",
     many: true,
     summary:
-      "limit on the bytes per second read, and on those sent to registries, shared by all blobs; or on those of this registry",
+      "limit the bytes per second that are read, and those that are sent to registries; with HOST=, those of one registry",
   },
 } as const satisfies Options;
 
@@ -35,7 +35,7 @@ export const connectionsOption = {
   "connections-per-blob": {
     value: "N",
     summary:
-      "limit on the connections that read one blob of 1 GiB or more (default 6); more are used only while they are faster",
+      "maximum number of connections for a blob of 1 GiB or more (default 6); one is added only while that is faster",
   },
 } as const satisfies Options;
 
@@ -43,7 +43,7 @@ export const deltaOption = {
   delta: {
     value: "WHEN",
     summary:
-      "make layers from cached content with another compression, or from an older image and a delta, instead of fetching them: auto, where the link is slower (default), always or never",
+      "rebuild layers from cached content or a delta instead of fetching them: auto, if the network is slower (default), always or never",
     completes: ["auto", "always", "never"],
   },
 } as const satisfies Options;

@@ -23,7 +23,7 @@ export const push = command({
   examples: [
     {
       line: "mote push oci:build/app:1.2 docker://ghcr.io/acme/app:1.2",
-      does: "Push an OCI layout; blobs that the registry has in other repositories are mounted",
+      does: "Push an OCI layout; blobs that other repositories of the registry have are mounted",
     },
     {
       line: "mote push model.bin data/ notes.md:text/markdown ghcr.io/acme/model:7b --artifact-type application/vnd.acme.model",

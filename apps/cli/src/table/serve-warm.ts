@@ -6,11 +6,11 @@ export const serveWarm = command({
   group: "Serve",
   summary: "Have a running mirror fetch images ahead of time",
   description: [
-    "Sends a list of images to a mote serve with upstreams. It asks each upstream for the image, and fetches what is missing of it. Prints a line for each image; fails if any of them failed. It needs the right to push there.",
+    "Sends a list of images to a mote serve with upstreams, which checks each image with its upstream and fetches what is missing. Prints a line for each image, and fails if any image failed. Requires permission to push.",
   ],
   arguments: {
     list: {
-      summary: "a file with one image a line, as in references; # starts a comment; - for stdin",
+      summary: "a file with one reference per line, # for comments; or - for stdin",
       completes: "file",
     },
   },
@@ -22,7 +22,7 @@ export const serveWarm = command({
     },
   },
   examples: [
-    { line: "mote serve warm images.txt", does: "Fetch all images of a list" },
+    { line: "mote serve warm images.txt", does: "Fetch all images in a list" },
     {
       line: "echo docker.io/library/alpine:3.20 | mote serve warm - --platform linux/amd64",
       does: "Fetch one image for one platform",

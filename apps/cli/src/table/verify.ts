@@ -5,7 +5,7 @@ export const verify = command({
   group: "Manage",
   summary: "Verify cached content and quarantine damaged files",
   description: [
-    "The path of an archive, of its first part or its list of parts, or oci:DIR, verifies the images of that archive or layout instead, and names damaged parts. Blobs that a thin archive relies on are not in it, and are listed.",
+    "With the path of an archive (or of its first part or list of parts) or oci:DIR, verifies the images of that archive or layout instead, and names damaged parts. Blobs that an archive omits (sync --without) are listed.",
   ],
   arguments: {
     name: {
@@ -22,7 +22,7 @@ export const verify = command({
   examples: [
     { line: "mote verify", does: "Verify everything and quarantine damaged files" },
     { line: "mote verify --repair", does: "Also re-download damaged and missing content" },
-    { line: "mote verify june.tar", does: "Verify an archive, as before or after it is carried" },
+    { line: "mote verify june.tar", does: "Verify an archive before or after transport" },
     { line: "mote verify alpine:3.20", does: "Verify one image with all its layers" },
   ],
   reachesRegistries: true,
