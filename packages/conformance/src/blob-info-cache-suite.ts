@@ -1,12 +1,12 @@
-import { type Logger, silentLogger } from "@mote/core";
+import { type BlobInfoCache, type Logger, silentLogger } from "@mote/core";
 import { rankedCandidates } from "./blob-info-cache/candidates.js";
 import { rejectsInvalidArguments } from "./blob-info-cache/invalid-arguments.js";
 import { lifeCycle } from "./blob-info-cache/life-cycle.js";
 import { recordedLocations } from "./blob-info-cache/locations.js";
 import { optionalMethods } from "./blob-info-cache/optional-methods.js";
-import type { BlobInfoCacheFactory, BlobInfoCacheSuiteOptions } from "./blob-info-cache/options.js";
+import type { BlobInfoCacheFactory, BlobInfoCacheSetup, BlobInfoCacheSuiteOptions } from "./blob-info-cache/options.js";
 import { pairsAndTransformers } from "./blob-info-cache/pairs-and-transformers.js";
-import type { RuleTests, WithCache } from "./blob-info-cache/rule-tests.js";
+import type { RuleTests } from "./blob-info-cache/rule-tests.js";
 import type { TestApi } from "./test-api.js";
 
 /** Defines tests of the rules that every `BlobInfoCache` follows, with and without `open` and `close`. */
@@ -36,14 +36,17 @@ export function blobInfoCacheSuite(
   optionalMethods(api, factory, options);
 }
 
+/** Calls `use` with a cache. */
+type WithCache = (setup: BlobInfoCacheSetup, use: (cache: BlobInfoCache) => Promise<void>) => Promise<void>;
+
 function rules({ it, expect }: TestApi, options: BlobInfoCacheSuiteOptions, withCache: WithCache): void {
-  const test: RuleTests["test"] = (name, body) =>
+  const test: RuleTests["test"] = (name, body, { now } = { now: Date.now }) =>
     it(name, async () => {
       const warnings: string[] = [];
       const logger: Logger = { ...silentLogger, warn: (message) => void warnings.push(message) };
-      await withCache({ logger, now: Date.now }, (cache) => body(cache, warnings));
+      await withCache({ logger, now }, (cache) => body(cache, warnings));
     });
   for (const group of [pairsAndTransformers, recordedLocations, rankedCandidates, rejectsInvalidArguments]) {
-    group({ test, it, expect, options, withCache });
+    group({ test, expect, options });
   }
 }

@@ -1,5 +1,5 @@
-import type { Digest, FetchLease, FetchLeases } from "@mote/core";
-import { errorCodeOf, sample } from "./sample-motes.js";
+import type { Cancellable, Digest, FetchLease, FetchLeases } from "@mote/core";
+import { errorCodeOf, errorCodesOf, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 /** Leases under test. A backend may return more, for its own `plant`. */
@@ -36,9 +36,24 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
     const rest = await Promise.all(Array.from({ length: count - 1 }, () => reopen(first)));
     return [first, ...rest];
   };
-  const pair = async (): Promise<readonly [Leases, Leases]> => {
-    const first = await factory();
-    return [first, await reopen(first)];
+  const test = (name: string, body: (leases: Leases, others: Leases) => Promise<void>) =>
+    it(
+      name,
+      async () => {
+        const leases = await factory();
+        await body(leases, await reopen(leases));
+      },
+      timeoutMs,
+    );
+  /** Acquires the lease by all members at once, of whom exactly one gets it. */
+  const acquireAtOnce = async (all: readonly Leases[], replaces?: number): Promise<FetchLease | undefined> => {
+    const acquire = (leases: Leases, at: number) => leases.acquire(digest, holder(`m${at}`), { ...long, replaces });
+    const got = await Promise.all(all.map(acquire));
+    const [first] = got;
+    expect(isLease(first)).toBe(true);
+    for (const lease of got) expect(lease).toEqual(first);
+    expect(got.filter((lease, at) => lease.holder === holder(`m${at}`)).length).toBe(1);
+    return first;
   };
   /** Lets time pass until the lease has lapsed and the member has it. */
   const takeLapsed = async (leases: FetchLeases, name: string): Promise<FetchLease> => {
@@ -51,24 +66,17 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
 
   describe("leases of fetches", () => {
     it("gives the lease to exactly one of several that acquire it at once, and tells the others the holder", async () => {
-      const all = await members(8);
-      const got = await Promise.all(all.map((leases, at) => leases.acquire(digest, holder(`m${at}`), long)));
-      const [first] = got;
-      expect(isLease(first)).toBe(true);
-      for (const lease of got) expect(lease).toEqual(first);
-      expect(got.filter((lease, at) => lease.holder === holder(`m${at}`)).length).toBe(1);
+      await acquireAtOnce(await members(8));
     });
 
-    it("has a lease for each digest, of each algorithm", async () => {
-      const [a, b] = await pair();
+    test("has a lease for each digest, of each algorithm", async (a, b) => {
       const sha512 = `sha512:${"0a".repeat(64)}` as Digest;
       for (const each of [digest, sha512]) expect((await a.acquire(each, holder("a"), long)).digest).toBe(each);
       expect((await b.acquire(other, holder("b"), long)).holder).toBe(holder("b"));
       expect((await b.acquire(sha512, holder("b"), long)).holder).toBe(holder("a"));
     });
 
-    it("gives the holder its lease again, with a greater token, which ends the one before", async () => {
-      const [a, restarted] = await pair();
+    test("gives the holder its lease again, with a greater token, which ends the one before", async (a, restarted) => {
       const first = await a.acquire(digest, holder("a"), long);
       await a.renew(first, { ...long, isStored: true });
       const second = await restarted.acquire(digest, holder("a"), long);
@@ -77,33 +85,22 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect(await restarted.renew(second, long)).toBe(true);
     });
 
-    it(
-      "gives a lapsed lease to another, with a greater token",
-      async () => {
-        const [a, b] = await pair();
-        const first = await a.acquire(digest, holder("a"), short);
-        const second = await takeLapsed(b, "b");
-        expect([second.isStored, second.token > first.token]).toEqual([false, true]);
-        expect(await a.renew(first, long)).toBe(false);
-        expect(await a.acquire(digest, holder("a"), long)).toEqual(second);
-      },
-      timeoutMs,
-    );
+    test("gives a lapsed lease to another, with a greater token", async (a, b) => {
+      const first = await a.acquire(digest, holder("a"), short);
+      const second = await takeLapsed(b, "b");
+      expect([second.isStored, second.token > first.token]).toEqual([false, true]);
+      expect(await a.renew(first, long)).toBe(false);
+      expect(await a.acquire(digest, holder("a"), long)).toEqual(second);
+    });
 
-    it(
-      "extends a lease from its renewal on",
-      async () => {
-        const [a, b] = await pair();
-        const lease = await a.acquire(digest, holder("a"), short);
-        if (!(await a.renew(lease, long))) return; // The machine is so busy that it has lapsed.
-        await elapse(2 * short.durationMs + 500);
-        expect(await b.acquire(digest, holder("b"), long)).toEqual(lease);
-      },
-      timeoutMs,
-    );
+    test("extends a lease from its renewal on", async (a, b) => {
+      const lease = await a.acquire(digest, holder("a"), short);
+      if (!(await a.renew(lease, long))) return; // The machine is so busy that it has lapsed.
+      await elapse(2 * short.durationMs + 500);
+      expect(await b.acquire(digest, holder("b"), long)).toEqual(lease);
+    });
 
-    it("tells the others that the blob is stored, until the lease ends", async () => {
-      const [a, b] = await pair();
+    test("tells the others that the blob is stored, until the lease ends", async (a, b) => {
       const lease = await a.acquire(digest, holder("a"), long);
       expect(await a.renew(lease, { ...long, isStored: true })).toBe(true);
       expect(await b.acquire(digest, holder("b"), long)).toEqual({ ...lease, isStored: true });
@@ -117,17 +114,11 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       const all = await members(8);
       const failed = await all[0]?.acquire(digest, holder("failed"), long);
       const replaces = failed?.token;
-      const got = await Promise.all(
-        all.map((leases, at) => leases.acquire(digest, holder(`m${at}`), { ...long, replaces })),
-      );
-      const [first] = got;
-      expect(isLease(first) && first.token > (replaces ?? 0)).toBe(true);
-      for (const lease of got) expect(lease).toEqual(first);
-      expect(got.filter((lease, at) => lease.holder === holder(`m${at}`)).length).toBe(1);
+      const lease = await acquireAtOnce(all, replaces);
+      expect((lease?.token ?? 0) > (replaces ?? 0)).toBe(true);
     });
 
-    it("takes over nothing by another token than that of the lease", async () => {
-      const [a, b] = await pair();
+    test("takes over nothing by another token than that of the lease", async (a, b) => {
       const lease = await a.acquire(digest, holder("a"), long);
       for (const replaces of [lease.token + 1, Math.max(1, lease.token - 1)]) {
         if (replaces === lease.token) continue;
@@ -137,8 +128,7 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect((await b.acquire(other, holder("b"), { ...long, replaces: 7 })).holder).toBe(holder("b"));
     });
 
-    it("lets a holder whose lease was taken over neither renew it, nor mark the blob as stored, nor release it", async () => {
-      const [a, b] = await pair();
+    test("lets a holder whose lease was taken over neither renew it, nor mark the blob as stored, nor release it", async (a, b) => {
       const first = await a.acquire(digest, holder("a"), long);
       const second = await b.acquire(digest, holder("b"), { ...long, replaces: first.token });
       expect(await a.renew(first, long)).toBe(false);
@@ -148,8 +138,7 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect(await b.renew(second, long)).toBe(true);
     });
 
-    it("frees a released lease once, and leaves one of another holder alone", async () => {
-      const [a, b] = await pair();
+    test("frees a released lease once, and leaves one of another holder alone", async (a, b) => {
       const first = await a.acquire(digest, holder("a"), long);
       await b.release({ ...first, holder: holder("b") });
       await b.release({ ...first, token: first.token + 1 });
@@ -163,8 +152,7 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect(await b.renew(second, long)).toBe(true);
     });
 
-    it("renews and releases a lease through another object over the same store", async () => {
-      const [a, b] = await pair();
+    test("renews and releases a lease through another object over the same store", async (a, b) => {
       const lease = await a.acquire(digest, holder("a"), long);
       expect(await b.renew({ ...lease }, { ...long, isStored: true })).toBe(true);
       expect(await a.renew(lease, long)).toBe(true);
@@ -181,8 +169,7 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect(await all[1]?.secret(`${secret}-later`)).toBe(got[0]);
     });
 
-    it("rejects invalid arguments, and stores nothing", async () => {
-      const leases = await factory();
+    test("rejects invalid arguments, and stores nothing", async (leases) => {
       const acquire = (holder: string, options: object = {}) =>
         errorCodeOf(() => leases.acquire(digest, holder, { ...long, ...options }));
       for (const url of ["", "a:80", "file:///etc", "ftp://a", "http://", "http://a b", "http://u:p@a", "http://a\n"])
@@ -203,33 +190,23 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
       expect(await leases.secret(secret)).toBe(secret);
     });
 
-    it("rejects with the reason of the signal when aborted, and changes nothing", async () => {
-      const [a, b] = await pair();
+    test("rejects with the reason of the signal when aborted, and changes nothing", async (a, b) => {
       const lease = await a.acquire(digest, holder("a"), long);
       const signal = AbortSignal.abort(new RangeError("enough"));
-      const options = { ...long, signal };
-      expect(await errorCodeOf(() => a.acquire(other, holder("a"), options))).toBe("RangeError");
-      expect(await errorCodeOf(() => a.renew(lease, { ...options, isStored: true }))).toBe("RangeError");
-      expect(await errorCodeOf(() => a.release(lease, options))).toBe("RangeError");
-      expect(await errorCodeOf(() => a.secret(secret, options))).toBe("RangeError");
+      expect(await errorCodesOf(callsOf(a, lease, { signal }))).toEqual(["RangeError"]);
       expect(await b.acquire(digest, holder("b"), long)).toEqual(lease);
       expect((await b.acquire(other, holder("b"), long)).holder).toBe(holder("b"));
       expect(await b.secret(`${secret}-other`)).toBe(`${secret}-other`);
     });
 
-    it("can be closed twice, and not be used afterwards", async () => {
-      const leases = await factory();
+    test("can be closed twice, and not be used afterwards", async (leases) => {
       const lease = await leases.acquire(digest, holder("a"), long);
       for (const _ of [1, 2]) await leases[Symbol.asyncDispose]();
-      expect(await errorCodeOf(() => leases.acquire(digest, holder("a"), long))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => leases.renew(lease, long))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => leases.release(lease))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => leases.secret(secret))).toBe("MOTE_CLOSED");
+      expect(await errorCodesOf(callsOf(leases, lease))).toEqual(["MOTE_CLOSED"]);
     });
 
     if (plant !== undefined) {
-      it("treats what another program stored as no lease, or rejects it with a code", async () => {
-        const [a, b] = await pair();
+      test("treats what another program stored as no lease, or rejects it with a code", async (a, b) => {
         for (const text of foreignTexts) {
           await plant(a, digest, text);
           const planted: FetchLease = { digest, holder: holder("a"), token: 1, isStored: false };
@@ -245,8 +222,7 @@ export function fetchLeasesSuite<Leases extends FetchLeases>(
         }
       });
 
-      it("rejects a secret that another program stored if it is not one, and names no part of it", async () => {
-        const leases = await factory();
+      test("rejects a secret that another program stored if it is not one, and names no part of it", async (leases) => {
         for (const text of ["", "short", "x".repeat(1_000_000), `${secret} ${secret}`, "\u0000".repeat(32)]) {
           await plant(leases, "secret", text);
           expect(await errorCodeOf(() => leases.secret(secret))).toBe("MOTE_IO");
@@ -267,6 +243,16 @@ const foreignTexts = [
   "[".repeat(100_000),
   "x".repeat(2_000_000),
 ];
+
+/** Returns a call of each method, with valid arguments. */
+function callsOf(leases: FetchLeases, lease: FetchLease, options: Cancellable = {}): readonly (() => unknown)[] {
+  return [
+    () => leases.acquire(other, holder("a"), { ...long, ...options }),
+    () => leases.renew(lease, { ...long, isStored: true, ...options }),
+    () => leases.release(lease, options),
+    () => leases.secret(secret, options),
+  ];
+}
 
 function holder(name: string): string {
   return `https://${name}.example:8443/mote`;

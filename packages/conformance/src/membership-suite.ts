@@ -16,6 +16,8 @@ export function membershipSuite(
   factory: () => Promise<Membership> | Membership,
   capabilities: MembershipCapabilities = {},
 ): void {
+  const test = (name: string, body: (membership: Membership) => Promise<void>) =>
+    it(name, async () => body(await factory()));
   const one = sample("one", 1).digest;
   const other = sample("other", 1).digest;
   const hub = "docker.io/library/app";
@@ -23,8 +25,7 @@ export function membershipSuite(
   const own = "library/app";
 
   describe("membership", () => {
-    it("is empty at first, and removes absent records without an error", async () => {
-      const membership = await factory();
+    test("is empty at first, and removes absent records without an error", async (membership) => {
       expect(await membership.has(hub, one)).toBe(false);
       expect(await all(membership.list(hub))).toEqual([]);
       expect(await all(membership.repositories())).toEqual([]);
@@ -32,8 +33,7 @@ export function membershipSuite(
       await membership.remove(hub, one);
     });
 
-    it("tells repositories with the same path apart", async () => {
-      const membership = await factory();
+    test("tells repositories with the same path apart", async (membership) => {
       await membership.record(hub, one);
       await membership.record(own, other);
       for (const [repository, digests] of [
@@ -49,16 +49,14 @@ export function membershipSuite(
       }
     });
 
-    it("lists a digest once that was recorded twice", async () => {
-      const membership = await factory();
+    test("lists a digest once that was recorded twice", async (membership) => {
       await Promise.all([membership.record(hub, one), membership.record(hub, one)]);
       await membership.record(hub, one, { named: true });
       expect(await all(membership.list(hub))).toEqual([one]);
       expect(await all(membership.repositories())).toEqual([hub]);
     });
 
-    it("lists repositories: all, those with a path, and those with a named manifest", async () => {
-      const membership = await factory();
+    test("lists repositories: all, those with a path, and those with a named manifest", async (membership) => {
       await membership.record(hub, one, { named: true });
       await membership.record(ghcr, one);
       await membership.record(own, other, { named: true });
@@ -69,8 +67,7 @@ export function membershipSuite(
       expect(await all(membership.repositories({ path: "app" }))).toEqual([]);
     });
 
-    it("removes one digest or all digests of a repository", async () => {
-      const membership = await factory();
+    test("removes one digest or all digests of a repository", async (membership) => {
       for (const digest of [one, other]) {
         await membership.record(hub, digest, { named: true });
         await membership.record(ghcr, digest);
@@ -85,8 +82,7 @@ export function membershipSuite(
       expect(await all(membership.repositories({ named: true }))).toEqual([]);
     });
 
-    it("does not list blobs, and removes them as it does manifests", async () => {
-      const membership = await factory();
+    test("does not list blobs, and removes them as it does manifests", async (membership) => {
       await membership.record(hub, one, { blob: true });
       expect(await membership.has(hub, one)).toBe(true);
       expect(await membership.has(ghcr, one)).toBe(false);
@@ -99,8 +95,7 @@ export function membershipSuite(
       expect(await all(membership.repositories())).toEqual([]);
     });
 
-    it("rejects names that are not repository names", async () => {
-      const membership = await factory();
+    test("rejects names that are not repository names", async (membership) => {
       const names = ["", "/", "..", "../../x", "a/../b", "/etc/passwd", "a//b", "UPPER", "a b", "a\0b", "a\nb", "a:1"];
       for (const name of [...names, "oci:/home/x/build", "dir:x", "ghcr.io/", "a".repeat(256)]) {
         expect([name, await errorCodeOf(() => membership.record(name, one))]).toEqual([name, "MOTE_INVALID_NAME"]);
@@ -110,8 +105,7 @@ export function membershipSuite(
       expect(await all(membership.repositories())).toEqual([]);
     });
 
-    it("records many digests concurrently, in repositories with long names", async () => {
-      const membership = await factory();
+    test("records many digests concurrently, in repositories with long names", async (membership) => {
       const names = Array.from({ length: 60 }, (_, at) => `registry.example/${"x/".repeat(100)}${at}`);
       const digests = Array.from({ length: 5 }, (_, at) => sample(`many ${at}`, 1).digest).sort();
       await Promise.all(names.flatMap((name) => digests.map((digest) => membership.record(name, digest))));
@@ -119,8 +113,7 @@ export function membershipSuite(
       for (const name of names) expect(await all(membership.list(name))).toEqual(digests);
     });
 
-    it("rejects with the reason of the signal when aborted, and records nothing", async () => {
-      const membership = await factory();
+    test("rejects with the reason of the signal when aborted, and records nothing", async (membership) => {
       const signal = AbortSignal.abort(new RangeError("enough"));
       expect(await errorCodeOf(() => membership.record(hub, one, { signal }))).toBe("RangeError");
       expect(await membership.has(hub, one)).toBe(false);
@@ -128,9 +121,10 @@ export function membershipSuite(
 
     if (capabilities.reopen !== undefined) {
       const { reopen } = capabilities;
-      it("shows a change immediately to others with the same store", async () => {
-        const membership = await factory();
-        const another = await reopen(membership);
+      const shared = (name: string, body: (membership: Membership, another: Membership) => Promise<void>) =>
+        test(name, async (membership) => body(membership, await reopen(membership)));
+
+      shared("shows a change immediately to others with the same store", async (membership, another) => {
         await membership.record(hub, one, { named: true });
         expect(await another.has(hub, one)).toBe(true);
         expect(await all(another.repositories({ path: own, named: true }))).toEqual([hub]);
@@ -138,9 +132,7 @@ export function membershipSuite(
         expect(await membership.has(hub, one)).toBe(false);
       });
 
-      it("loses no record while others remove records of the same repository", async () => {
-        const membership = await factory();
-        const another = await reopen(membership);
+      shared("loses no record while others remove records of the same repository", async (membership, another) => {
         for (let round = 0; round < 30; round++) {
           await membership.record(hub, one, { named: true });
           await Promise.all([membership.remove(hub, one), another.record(hub, other, { named: true })]);

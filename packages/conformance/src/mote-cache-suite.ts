@@ -1,4 +1,5 @@
 import type { MoteCache, MoteSource } from "@mote/core";
+import { cacheTests } from "./mote-cache/cache-tests.js";
 import type { MoteCacheCapabilities } from "./mote-cache/capabilities.js";
 import { commitsFiles } from "./mote-cache/commit-files.js";
 import { detectsDamage } from "./mote-cache/damage.js";
@@ -29,20 +30,17 @@ export function moteCacheSuite(
     await cache.initialize();
     return cache;
   };
-  everyCache(testApi, open);
-  writesMotes(testApi, open);
+  const tests = cacheTests(testApi, open);
+  everyCache(tests);
+  writesMotes(tests);
   if (capabilities.stores === false) {
-    storesNothing(testApi, open);
+    storesNothing(tests);
     return;
   }
-  storesMotes(testApi, open);
-  commitsFiles(testApi, open);
-  prunes(testApi, open);
-  resumesMotes(testApi, open);
-  linksLeasesAndPins(testApi, open);
-  matchesTheModel(testApi, open, capabilities);
+  for (const group of [storesMotes, commitsFiles, prunes, resumesMotes, linksLeasesAndPins]) group(tests);
+  matchesTheModel(tests, capabilities);
   const { corrupt } = capabilities;
-  if (corrupt !== undefined) detectsDamage(testApi, open, corrupt);
+  if (corrupt !== undefined) detectsDamage(tests, corrupt);
   const caches = new WeakMap<MoteSource, MoteCache>();
   moteSourceSuite(
     testApi,
@@ -52,8 +50,6 @@ export function moteCacheSuite(
       caches.set(cache, cache);
       return cache;
     },
-    corrupt === undefined
-      ? {}
-      : { corrupt: async (source, digest) => await corrupt(caches.get(source) ?? (await open()), digest) },
+    corrupt && { corrupt: async (source, digest) => await corrupt(caches.get(source) ?? (await open()), digest) },
   );
 }

@@ -3,7 +3,7 @@ import { deletions } from "./registry/deletions.js";
 import { discovery } from "./registry/discovery.js";
 import { manifestPushes } from "./registry/manifest-pushes.js";
 import { mounts } from "./registry/mounts.js";
-import { RegistryClient } from "./registry/registry-client.js";
+import { RegistryClient, type RegistryTests } from "./registry/registry-client.js";
 import type { TestApi } from "./test-api.js";
 
 export interface RegistryAccess {
@@ -24,9 +24,8 @@ export function registrySuite(testApi: TestApi, open: () => Promise<RegistryAcce
     const { url, headers } = await open();
     return new RegistryClient(url, `conformance/${run}/${repositories++}`, headers);
   };
-  blobPushes(testApi, repository);
-  mounts(testApi, async () => ({ one: await repository(), other: await repository() }));
-  manifestPushes(testApi, repository);
-  discovery(testApi, repository);
-  deletions(testApi, repository);
+  const { describe, it, expect } = testApi;
+  const test: RegistryTests["test"] = (name, body) => it(name, async () => body(await repository()));
+  const tests = { describe, it, expect, open: repository, test };
+  for (const group of [blobPushes, mounts, manifestPushes, discovery, deletions]) group(tests);
 }

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   collectChunks,
   type Digest,
@@ -58,6 +61,16 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
 
+/** Calls `use` with an empty folder, which is removed afterwards. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** Returns the code of the MoteError that `work` throws, the name of another error, or `none`. */
 export async function errorCodeOf(work: () => unknown): Promise<string> {
   try {
@@ -67,4 +80,11 @@ export async function errorCodeOf(work: () => unknown): Promise<string> {
     if (error instanceof Error && "code" in error && String(error.code).startsWith("MOTE_")) return String(error.code);
     return error instanceof Error ? error.name : String(error);
   }
+}
+
+/** Returns the results of `errorCodeOf` for several calls, each once. */
+export async function errorCodesOf(calls: Iterable<() => unknown>): Promise<string[]> {
+  const codes = new Set<string>();
+  for (const call of calls) codes.add(await errorCodeOf(call));
+  return [...codes];
 }

@@ -1,5 +1,5 @@
 import type { Descriptor, ListTagsOptions, TagStore } from "@mote/core";
-import { errorCodeOf, mediaType, type Sample, sample } from "./sample-motes.js";
+import { errorCodeOf, errorCodesOf, mediaType, type Sample, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface TagStoreCapabilities {
@@ -33,9 +33,10 @@ export function tagStoreSuite(
   factory: () => Promise<TagStore> | TagStore,
   { reopen }: TagStoreCapabilities = {},
 ): void {
+  const test = (name: string, body: (store: TagStore) => Promise<void>) => it(name, async () => body(await factory()));
+
   describe("a tag store", () => {
-    it("resolves a tag to the descriptor that was set last", async () => {
-      const store = await factory();
+    test("resolves a tag to the descriptor that was set last", async (store) => {
       expect(await store.resolve("a")).toBe(undefined);
       await store.tag("a", one);
       expect(identityOf(await store.resolve("a"))).toEqual(identityOf(one));
@@ -45,8 +46,7 @@ export function tagStoreSuite(
       expect(await store.resolve("b")).toBe(undefined);
     });
 
-    it("lists each tag once with its descriptor, ordered by name", async () => {
-      const store = await factory();
+    test("lists each tag once with its descriptor, ordered by name", async (store) => {
       expect(await namesOf(store)).toEqual([]);
       for (const name of ["b", "registry.example/a/b:c@d e", "a", "b"]) await store.tag(name, one);
       await store.tag("b", other);
@@ -62,8 +62,7 @@ export function tagStoreSuite(
       ]);
     });
 
-    it("lists a page: the names with a prefix, after a name, at most as many as the limit", async () => {
-      const store = await factory();
+    test("lists a page: the names with a prefix, after a name, at most as many as the limit", async (store) => {
       const names = ["b:1", "b:10", "b:2", "b@x", "a", "b-c:1", "b/c:1", "B:1", "\u{1f47e}", "\uffee", "ba"];
       for (const name of names) await store.tag(name, one);
       const sorted = [...names].sort();
@@ -82,8 +81,7 @@ export function tagStoreSuite(
       }
     });
 
-    it("yields every tag exactly once over pages, also when other tags are set and removed between them", async () => {
-      const store = await factory();
+    test("yields every tag exactly once over pages, also when other tags are set and removed between them", async (store) => {
       const names = Array.from({ length: 25 }, (_, at) => `name ${String(at).padStart(2, "0")}`);
       await Promise.all(names.map((name) => store.tag(name, one)));
       const found: string[] = [];
@@ -97,8 +95,7 @@ export function tagStoreSuite(
       expect(found).toEqual(names);
     });
 
-    it("removes one tag and no other, and an absent tag without an error", async () => {
-      const store = await factory();
+    test("removes one tag and no other, and an absent tag without an error", async (store) => {
       await store.tag("a", one);
       await store.tag("b", one);
       for (const _ of [1, 2]) await store.untag("a");
@@ -108,8 +105,7 @@ export function tagStoreSuite(
       expect((await store.resolve("a"))?.digest).toBe(other.digest);
     });
 
-    it("accepts any name of 1 to 4096 characters without control characters, and tells names apart", async () => {
-      const store = await factory();
+    test("accepts any name of 1 to 4096 characters without control characters, and tells names apart", async (store) => {
       const names = [...validNames, "x".repeat(4096)];
       for (const [at, name] of names.entries()) await store.tag(name, descriptorOf(sample(`named ${at}`, at)));
       for (const [at, name] of names.entries()) {
@@ -118,24 +114,22 @@ export function tagStoreSuite(
       expect(await namesOf(store)).toEqual(names.sort());
     });
 
-    it("rejects other names and invalid digests, and sets nothing", async () => {
-      const store = await factory();
-      for (const name of invalidNames) expect(await errorCodeOf(() => store.tag(name, one))).toBe("MOTE_INVALID_NAME");
+    test("rejects other names and invalid digests, and sets nothing", async (store) => {
+      const calls = invalidNames.map((name) => () => store.tag(name, one));
+      expect(await errorCodesOf(calls)).toEqual(["MOTE_INVALID_NAME"]);
       const wrong = { ...one, digest: "sha256:../../x" as Descriptor["digest"] };
       expect((await errorCodeOf(() => store.tag("a", wrong))).startsWith("MOTE_INVALID_")).toBe(true);
       expect(await namesOf(store)).toEqual([]);
     });
 
-    it("rejects with the reason of the signal when aborted, and sets nothing", async () => {
-      const store = await factory();
+    test("rejects with the reason of the signal when aborted, and sets nothing", async (store) => {
       const signal = AbortSignal.abort(new RangeError("enough"));
-      expect(await errorCodeOf(() => store.tag("a", one, { signal }))).toBe("RangeError");
-      expect(await errorCodeOf(() => store.resolve("a", { signal }))).toBe("RangeError");
+      const calls = [() => store.tag("a", one, { signal }), () => store.resolve("a", { signal })];
+      expect(await errorCodesOf(calls)).toEqual(["RangeError"]);
       expect(await namesOf(store)).toEqual([]);
     });
 
-    it("loses no tag when many are set concurrently, and stores one of several descriptors for a name", async () => {
-      const store = await factory();
+    test("loses no tag when many are set concurrently, and stores one of several descriptors for a name", async (store) => {
       const names = Array.from({ length: 40 }, (_, at) => `name ${at}`);
       const contested = Array.from({ length: 10 }, (_, at) => descriptorOf(sample(`contested ${at}`, at)));
       await Promise.all([
@@ -148,8 +142,7 @@ export function tagStoreSuite(
     });
 
     if (reopen !== undefined) {
-      it("shows a change immediately to other stores over the same tags", async () => {
-        const store = await factory();
+      test("shows a change immediately to other stores over the same tags", async (store) => {
         const another = await reopen(store);
         await store.tag("a", one);
         expect((await another.resolve("a"))?.digest).toBe(one.digest);
@@ -159,8 +152,7 @@ export function tagStoreSuite(
         expect(await namesOf(store)).toEqual([]);
       });
 
-      it("lists what several stores over the same tags set and remove concurrently", async () => {
-        const first = await factory();
+      test("lists what several stores over the same tags set and remove concurrently", async (first) => {
         const stores = [first, await reopen(first), await reopen(first), await reopen(first)];
         const names = Array.from({ length: 40 }, (_, at) => `name ${String(at).padStart(2, "0")}`);
         const work = names.map(async (name, at) => {

@@ -1,5 +1,5 @@
 import { digestBytes, type MoteCache, readMote, type Uploads } from "@mote/core";
-import { errorCodeOf } from "./sample-motes.js";
+import { errorCodeOf, errorCodesOf } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface UploadsCapabilities {
@@ -25,11 +25,14 @@ export function uploadsSuite(
 ): void {
   const stored = async (cache: UploadCache) =>
     digestBytes(await readMote(cache, digest, { maxBytes: bytes.byteLength }));
+  const test = (name: string, body: (uploads: Uploads, cache: UploadCache) => Promise<void>) =>
+    it(name, async () => {
+      const cache = await factory();
+      await body(cache.uploads, cache);
+    });
 
   describe("uploads", () => {
-    it("stores what was appended in several calls, and ends the upload", async () => {
-      const cache = await factory();
-      const { uploads } = cache;
+    test("stores what was appended in several calls, and ends the upload", async (uploads, cache) => {
       const { id, offset } = await uploads.begin(repository);
       expect(offset).toBe(0);
       expect(await uploads.status(repository, id)).toEqual({ id, offset: 0 });
@@ -44,9 +47,7 @@ export function uploadsSuite(
       expect(await errorCodeOf(() => uploads.finish(repository, id, digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("stores an empty blob, and blobs with digests of other algorithms", async () => {
-      const cache = await factory();
-      const { uploads } = cache;
+    test("stores an empty blob, and blobs with digests of other algorithms", async (uploads, cache) => {
       const { id } = await uploads.begin(repository);
       const empty = digestBytes(new Uint8Array());
       expect((await uploads.finish(repository, id, empty)).size).toBe(0);
@@ -59,27 +60,24 @@ export function uploadsSuite(
       }
     });
 
-    it("rejects bytes that do not match the digest, and discards them", async () => {
-      const cache = await factory();
-      const { id } = await cache.uploads.begin(repository);
-      await cache.uploads.append(repository, id, [bytes.subarray(1)]);
-      expect(await errorCodeOf(() => cache.uploads.finish(repository, id, digest))).toBe("MOTE_DIGEST_MISMATCH");
+    test("rejects bytes that do not match the digest, and discards them", async (uploads, cache) => {
+      const { id } = await uploads.begin(repository);
+      await uploads.append(repository, id, [bytes.subarray(1)]);
+      expect(await errorCodeOf(() => uploads.finish(repository, id, digest))).toBe("MOTE_DIGEST_MISMATCH");
       expect(await cache.moteExists(digest)).toBe(false);
-      expect(await cache.uploads.status(repository, id)).toBe(undefined);
+      expect(await uploads.status(repository, id)).toBe(undefined);
     });
 
-    it("keeps the bytes if finishing is aborted", async () => {
-      const cache = await factory();
-      const { id } = await cache.uploads.begin(repository);
-      await cache.uploads.append(repository, id, [bytes]);
+    test("keeps the bytes if finishing is aborted", async (uploads, cache) => {
+      const { id } = await uploads.begin(repository);
+      await uploads.append(repository, id, [bytes]);
       const signal = AbortSignal.abort(new RangeError("enough"));
-      expect(await errorCodeOf(() => cache.uploads.finish(repository, id, digest, { signal }))).toBe("RangeError");
-      await cache.uploads.finish(repository, id, digest);
+      expect(await errorCodeOf(() => uploads.finish(repository, id, digest, { signal }))).toBe("RangeError");
+      await uploads.finish(repository, id, digest);
       expect(await stored(cache)).toBe(digest);
     });
 
-    it("rejects bytes at another offset than the end, and keeps what it has", async () => {
-      const { uploads } = await factory();
+    test("rejects bytes at another offset than the end, and keeps what it has", async (uploads) => {
       const { id } = await uploads.begin(repository);
       await uploads.append(repository, id, [bytes.subarray(0, 100)]);
       for (const offset of [0, 99, 101]) {
@@ -89,9 +87,7 @@ export function uploadsSuite(
       expect(await uploads.status(repository, id)).toEqual({ id, offset: 100 });
     });
 
-    it("keeps the bytes that arrived before a source failed, and continues after them", async () => {
-      const cache = await factory();
-      const { uploads } = cache;
+    test("keeps the bytes that arrived before a source failed, and continues after them", async (uploads, cache) => {
       const { id } = await uploads.begin(repository);
       const cut = async function* () {
         yield bytes.subarray(0, 70_000);
@@ -104,23 +100,24 @@ export function uploadsSuite(
       expect(await stored(cache)).toBe(digest);
     });
 
-    it("rejects a second writer of one upload while the first one writes", async () => {
-      const { uploads } = await factory();
+    test("rejects a second writer of one upload while the first one writes", async (uploads) => {
       const { id } = await uploads.begin(repository);
-      const others: unknown[] = [];
+      const calls = [
+        () => uploads.append(repository, id, [bytes]),
+        () => uploads.finish(repository, id, digest),
+        () => uploads.cancel(repository, id),
+      ];
+      let others: unknown;
       const slow = async function* () {
         yield bytes.subarray(0, 5);
-        others.push(await errorCodeOf(() => uploads.append(repository, id, [bytes])));
-        others.push(await errorCodeOf(() => uploads.finish(repository, id, digest)));
-        others.push(await errorCodeOf(() => uploads.cancel(repository, id)));
+        others = await errorCodesOf(calls);
       };
       await uploads.append(repository, id, slow());
-      expect(others).toEqual(["MOTE_IN_USE", "MOTE_IN_USE", "MOTE_IN_USE"]);
+      expect(others).toEqual(["MOTE_IN_USE"]);
       expect(await uploads.status(repository, id)).toEqual({ id, offset: 5 });
     });
 
-    it("treats an upload as missing in other repositories, and ids that are not its own", async () => {
-      const { uploads } = await factory();
+    test("treats an upload as missing in other repositories, and ids that are not its own", async (uploads) => {
       const { id } = await uploads.begin(repository);
       const hostile = ["", ".", "..", "../../x", `${id}/`, `${id}.`, id.toUpperCase(), "a".repeat(5000), "\0", "*"];
       for (const [name, other] of [
@@ -140,8 +137,7 @@ export function uploadsSuite(
       );
     });
 
-    it("discards cancelled and expired uploads", async () => {
-      const { uploads } = await factory();
+    test("discards cancelled and expired uploads", async (uploads) => {
       const [one, other] = [await uploads.begin(repository), await uploads.begin(repository)];
       await uploads.append(repository, one.id, [bytes]);
       expect(await uploads.cancel(repository, one.id)).toBe(true);
@@ -151,8 +147,7 @@ export function uploadsSuite(
       expect(await uploads.status(repository, other.id)).toBe(undefined);
     });
 
-    it("receives many uploads at once", async () => {
-      const { uploads } = await factory();
+    test("receives many uploads at once", async (uploads) => {
       const blobs = Array.from({ length: 20 }, (_, at) => bytes.subarray(at));
       const upload = async (blob: Uint8Array) => {
         const { id } = await uploads.begin(repository);
@@ -165,10 +160,9 @@ export function uploadsSuite(
     });
 
     if (reopen !== undefined) {
-      it("continues an upload in other objects over the same store", async () => {
-        const cache = await factory();
+      test("continues an upload in other objects over the same store", async (uploads, cache) => {
         const others = [cache, await reopen(cache), await reopen(cache)] as const;
-        const { id } = await cache.uploads.begin(repository);
+        const { id } = await uploads.begin(repository);
         for (let offset = 0; offset < bytes.byteLength; offset += 50_000) {
           const { uploads } = others[(offset / 50_000) % 3] ?? cache;
           expect(await uploads.status(repository, id)).toEqual({ id, offset });
@@ -178,17 +172,16 @@ export function uploadsSuite(
         expect(await stored(cache)).toBe(digest);
       });
 
-      it("rejects a second writer in another object over the same store", async () => {
-        const cache = await factory();
+      test("rejects a second writer in another object over the same store", async (uploads, cache) => {
         const other = await reopen(cache);
-        const { id } = await cache.uploads.begin(repository);
-        const found: unknown[] = [];
+        const { id } = await uploads.begin(repository);
+        let found: unknown;
         const slow = async function* () {
           yield bytes.subarray(0, 5);
-          found.push(await errorCodeOf(() => other.uploads.append(repository, id, [bytes])));
+          found = await errorCodeOf(() => other.uploads.append(repository, id, [bytes]));
         };
-        await cache.uploads.append(repository, id, slow());
-        expect(found).toEqual(["MOTE_IN_USE"]);
+        await uploads.append(repository, id, slow());
+        expect(found).toBe("MOTE_IN_USE");
       });
     }
   });

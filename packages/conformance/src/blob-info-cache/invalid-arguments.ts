@@ -1,33 +1,22 @@
 import type { Digest } from "@mote/core";
-import { codeOf, gzip, plain, type RuleTests, thrownBy, transport } from "./rule-tests.js";
+import { errorCodesOf } from "../sample-motes.js";
+import { callsOf, candidatesIn, gzip, plain, type RuleTests } from "./rule-tests.js";
 
 /** Tests the arguments that are rejected at run time. */
 export function rejectsInvalidArguments({ test, expect }: RuleTests): void {
   test("rejects an invalid digest", async (cache) => {
     const bad = "sha256:abc" as Digest;
-    const calls = [
-      () => cache.untransformedDigest(bad),
-      () => cache.recordDigestUntransformedPair(bad, plain),
-      () => cache.recordDigestUntransformedPair(plain, bad),
-      () => cache.recordDigestTransformerName(bad, "gzip"),
-      () => cache.recordKnownLocation(transport, "A", bad, "here"),
-      () => cache.candidateLocations(transport, "A", bad, { canSubstitute: false }),
-    ];
-    for (const call of calls) expect(await codeOf(call)).toBe("MOTE_INVALID_DIGEST");
+    const calls = [...callsOf(cache, bad), () => cache.recordDigestUntransformedPair(plain, bad)];
+    expect(await errorCodesOf(calls)).toEqual(["MOTE_INVALID_DIGEST"]);
   });
 
   test("rejects with the reason of the signal when aborted, and records nothing", async (cache) => {
     const reason = new Error("enough");
-    const signal = AbortSignal.abort(reason);
-    const calls = [
-      () => cache.untransformedDigest(plain, { signal }),
-      () => cache.recordDigestUntransformedPair(gzip, plain, { signal }),
-      () => cache.recordDigestTransformerName(gzip, "gzip", { signal }),
-      () => cache.recordKnownLocation(transport, "A", gzip, "here", { signal }),
-      () => cache.candidateLocations(transport, "A", gzip, { canSubstitute: false, signal }),
-    ];
-    for (const call of calls) expect(await thrownBy(call)).toBe(reason);
+    for (const call of callsOf(cache, gzip, { signal: AbortSignal.abort(reason) })) {
+      const thrown = await call().catch((error: unknown) => error);
+      expect(thrown).toBe(reason);
+    }
     expect(await cache.untransformedDigest(gzip)).toBe(undefined);
-    expect(await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false })).toEqual([]);
+    expect(await candidatesIn(cache)).toEqual([]);
   });
 }

@@ -1,7 +1,8 @@
 import { silentLogger } from "@mote/core";
+import { errorCodesOf } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { BlobInfoCacheFactory, BlobInfoCacheSetup } from "./options.js";
-import { codeOf, gzip, plain, transport } from "./rule-tests.js";
+import { callsOf, gzip, record } from "./rule-tests.js";
 
 /** Tests `open` and `close`. */
 export function lifeCycle({ it, expect }: TestApi, factory: BlobInfoCacheFactory): void {
@@ -20,22 +21,14 @@ export function lifeCycle({ it, expect }: TestApi, factory: BlobInfoCacheFactory
 
   it("rejects every method except close with MOTE_CLOSED after close", async () => {
     const cache = await factory(setup);
-    await cache.recordKnownLocation(transport, "A", gzip, "here");
+    await record(cache, "here");
     await cache.close();
-    const calls = [
-      () => cache.open(),
-      () => cache.untransformedDigest(plain),
-      () => cache.recordDigestUntransformedPair(gzip, plain),
-      () => cache.recordDigestTransformerName(gzip, "gzip"),
-      () => cache.recordKnownLocation(transport, "A", gzip, "here"),
-      () => cache.candidateLocations(transport, "A", gzip, { canSubstitute: false }),
-    ];
-    for (const call of calls) expect(await codeOf(call)).toBe("MOTE_CLOSED");
+    expect(await errorCodesOf([() => cache.open(), ...callsOf(cache, gzip)])).toEqual(["MOTE_CLOSED"]);
   });
 
   it("waits in close for records that were made before", async () => {
     const cache = await factory(setup);
-    const records = [1, 2, 3].map((n) => cache.recordKnownLocation(transport, "A", gzip, `${n}`));
+    const records = [1, 2, 3].map((n) => record(cache, `${n}`));
     await cache.close();
     expect(await Promise.all(records)).toEqual([undefined, undefined, undefined]);
   });

@@ -1,12 +1,22 @@
 import { UNKNOWN_TRANSFORMER, UNTRANSFORMED } from "@mote/core";
-import { gzip, locationsOf, other, plain, type RuleTests, transport, unrecorded, zstd } from "./rule-tests.js";
+import {
+  candidatesIn,
+  gzip,
+  locationsIn,
+  other,
+  plain,
+  type RuleTests,
+  record,
+  unrecorded,
+  zstd,
+} from "./rule-tests.js";
 
 /** Tests which digests are forms of the same content, and how each was made. */
 export function pairsAndTransformers({ test, expect, options }: RuleTests): void {
   test("returns nothing for a digest that was not recorded", async (cache) => {
     expect(await cache.untransformedDigest(unrecorded)).toBe(undefined);
-    expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: false })).toEqual([]);
-    expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: true })).toEqual([]);
+    expect(await candidatesIn(cache, unrecorded)).toEqual([]);
+    expect(await candidatesIn(cache, unrecorded, { canSubstitute: true })).toEqual([]);
   });
 
   test("returns the untransformed digest for both digests of a pair, recorded once or twice", async (cache, warnings) => {
@@ -27,15 +37,13 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
 
   test("overwrites a conflicting pair with a warning, and removes it from the forms of the first", async (cache, warnings) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
-    await cache.recordKnownLocation(transport, "A", gzip, "gzip");
+    await record(cache, "gzip");
     await cache.recordDigestUntransformedPair(gzip, other);
     if (options.acceptsSetup) expect(warnings.length).toBe(1);
     expect(await cache.untransformedDigest(gzip)).toBe(other);
     expect(await cache.untransformedDigest(plain)).toBe(plain);
-    expect(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true })).toEqual([]);
-    expect(locationsOf(await cache.candidateLocations(transport, "A", other, { canSubstitute: true }))).toEqual([
-      "gzip",
-    ]);
+    expect(await candidatesIn(cache, plain, { canSubstitute: true })).toEqual([]);
+    expect(await locationsIn(cache, other, { canSubstitute: true })).toEqual(["gzip"]);
   });
 
   test("does not overwrite the pair of a digest by a pair whose untransformed digest it is", async (cache) => {
@@ -47,15 +55,14 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
 
   test("sets no transformer name with a pair", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
-    await cache.recordKnownLocation(transport, "A", plain, "here");
-    const [candidate] = await cache.candidateLocations(transport, "A", plain, { canSubstitute: false });
+    await record(cache, "here", plain);
+    const [candidate] = await candidatesIn(cache, plain);
     expect(candidate?.transformerName).toBe(UNKNOWN_TRANSFORMER);
   });
 
   test("returns the transformer name of a candidate until it is recorded as unknown", async (cache) => {
-    await cache.recordKnownLocation(transport, "A", gzip, "here");
-    const name = async () =>
-      (await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false }))[0]?.transformerName;
+    await record(cache, "here");
+    const name = async () => (await candidatesIn(cache))[0]?.transformerName;
     expect(await name()).toBe(UNKNOWN_TRANSFORMER);
     await cache.recordDigestTransformerName(gzip, "gzip");
     expect(await name()).toBe("gzip");
@@ -66,9 +73,8 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
   });
 
   test("does not overwrite a variant of a transformer by its base, but by any other name", async (cache, warnings) => {
-    await cache.recordKnownLocation(transport, "A", zstd, "here");
-    const name = async () =>
-      (await cache.candidateLocations(transport, "A", zstd, { canSubstitute: false }))[0]?.transformerName;
+    await record(cache, "here", zstd);
+    const name = async () => (await candidatesIn(cache, zstd))[0]?.transformerName;
     await cache.recordDigestTransformerName(zstd, "zstd");
     await cache.recordDigestTransformerName(zstd, "zstd:chunked");
     await cache.recordDigestTransformerName(zstd, "zstd");

@@ -1,29 +1,19 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CommitMode, Digest, Mote, MoteCache } from "@mote/core";
-import { errorCodeOf, large, mediaType, other, put, readAll, sameBytes, small } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import { errorCodeOf, large, mediaType, other, put, readAll, sameBytes, small, withFolder } from "../sample-motes.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests `commitMote`, which stores an existing file. */
-export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache): void {
-  const withFile = async (bytes: Uint8Array, use: (path: string, cache: MoteCache) => Promise<void>) => {
-    const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
-    try {
+export function commitsFiles({ describe, it, expect, open, test }: CacheTests): void {
+  const withFile = (bytes: Uint8Array, use: (path: string, cache: MoteCache) => Promise<void>) =>
+    withFolder(async (folder) => {
       const path = join(folder, "file");
       await writeFile(path, bytes);
       await using cache = await open();
       await use(path, cache);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  };
-  const exists = async (path: string) =>
-    await stat(path).then(
-      () => true,
-      () => false,
-    );
+    });
 
   describe("commitMote", () => {
     it("copies a file, or moves it", async () => {
@@ -32,7 +22,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
           await withFile(bytes, async (path, cache) => {
             await cache.commitMote(path, await cache.createMote(digest, mediaType, bytes.byteLength), mode);
             expect(sameBytes(await readAll(cache, digest), bytes)).toBe(true);
-            expect(await exists(path)).toBe(mode === "copy");
+            expect(existsSync(path)).toBe(mode === "copy");
           });
         }
       }
@@ -43,7 +33,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
         await withFile(small.bytes, async (path, cache) => {
           await put(cache, small);
           await cache.commitMote(path, { digest: small.digest, mediaType }, mode);
-          expect(await exists(path)).toBe(mode === "copy");
+          expect(existsSync(path)).toBe(mode === "copy");
           expect(sameBytes(await readAll(cache, small.digest), small.bytes)).toBe(true);
         });
       }
@@ -68,12 +58,11 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
         expect(await errorCodeOf(() => cache.commitMote(path, { digest: small.digest, mediaType }, "move"))).toBe(
           "MOTE_DIGEST_MISMATCH",
         );
-        expect(await exists(path)).toBe(true);
+        expect(existsSync(path)).toBe(true);
       });
     });
 
-    it("fails with MOTE_NOT_FOUND if the file does not exist", async () => {
-      await using cache = await open();
+    test("fails with MOTE_NOT_FOUND if the file does not exist", async (cache) => {
       for (const mode of ["copy", "move"] as const) {
         expect(
           await errorCodeOf(() => cache.commitMote("/nowhere/at/all", { digest: small.digest, mediaType }, mode)),

@@ -1,22 +1,17 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorCodeOf, large, other, put, readAll, sameBytes, small } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
+import { errorCodeOf, large, other, put, readAll, sameBytes, small, withFolder } from "../sample-motes.js";
+import type { CacheTests } from "./cache-tests.js";
+import type { MoteCacheCapabilities } from "./capabilities.js";
 
 /** Tests that damage is found when a mote is read, linked or verified. */
 export function detectsDamage(
-  { describe, it, expect }: TestApi,
-  open: OpenCache,
+  { describe, expect, test }: CacheTests,
   corrupt: NonNullable<MoteCacheCapabilities["corrupt"]>,
 ): void {
   describe("a mote cache with a damaged mote", () => {
-    it("quarantines a damaged mote when it is found, and can store it again", async () => {
-      const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
-      try {
+    test("quarantines a damaged mote when it is found, and can store it again", (cache) =>
+      withFolder(async (folder) => {
         for (const mote of [small, large]) {
-          await using cache = await open();
           const find: (() => Promise<unknown>)[] = [() => readAll(cache, mote.digest)];
           if (cache.linkTo !== undefined)
             find.push(async () => await cache.linkTo?.(mote.digest, join(folder, "target")));
@@ -29,13 +24,9 @@ export function detectsDamage(
             expect(sameBytes(await readAll(cache, mote.digest), mote.bytes)).toBe(true);
           }
         }
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    });
+      }));
 
-    it("reads a damaged mote with verifyOnRead: false, and leaves it where it is", async () => {
-      await using cache = await open();
+    test("reads a damaged mote with verifyOnRead: false, and leaves it where it is", async (cache) => {
       for (const mote of [small, large]) {
         const { digest, bytes } = mote;
         await put(cache, mote);
@@ -46,8 +37,7 @@ export function detectsDamage(
       }
     });
 
-    it("finds exactly the damaged motes with verify", async () => {
-      await using cache = await open();
+    test("finds exactly the damaged motes with verify", async (cache) => {
       if (cache.verify === undefined) return;
       for (const mote of [small, other, large]) await put(cache, mote);
       expect((await cache.verify()).damaged).toEqual([]);

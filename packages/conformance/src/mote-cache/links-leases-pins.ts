@@ -1,16 +1,24 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "@mote/core";
-import { begin, errorCodeOf, large, mediaType, other, put, type Sample, sameBytes, small } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import {
+  begin,
+  errorCodeOf,
+  large,
+  mediaType,
+  other,
+  put,
+  type Sample,
+  sameBytes,
+  small,
+  withFolder,
+} from "../sample-motes.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests `motes`, `linkTo`, `lease`, `pinned` and `tags`, if the cache has them. */
-export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function linksLeasesAndPins({ describe, expect, test }: CacheTests): void {
   describe("the optional methods of a mote cache", () => {
-    it("list exactly the stored motes", async () => {
-      await using cache = await open();
+    test("list exactly the stored motes", async (cache) => {
       if (cache.motes === undefined) return;
       await put(cache, small);
       await put(cache, other);
@@ -22,11 +30,9 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
       expect(found.sort()).toEqual([small.digest, other.digest].sort());
     });
 
-    it("link a stored mote to a path, replacing a file there", async () => {
-      await using cache = await open();
-      if (cache.linkTo === undefined) return;
-      const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
-      try {
+    test("link a stored mote to a path, replacing a file there", (cache) =>
+      withFolder(async (folder) => {
+        if (cache.linkTo === undefined) return;
         const target = join(folder, "deep", "er", "target");
         expect(await cache.linkTo(small.digest, target)).toBe(false);
         await put(cache, small);
@@ -37,13 +43,9 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
         }
         await cache.removeMote(small.digest);
         expect(sameBytes(await readFile(target), small.bytes)).toBe(true);
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    });
+      }));
 
-    it("protect leased and pinned motes from prune, which reports them", async () => {
-      await using cache = await open();
+    test("protect leased and pinned motes from prune, which reports them", async (cache) => {
       if (cache.lease === undefined || cache.pinned === undefined) return;
       for (const mote of [small, other, large]) await put(cache, mote);
       await cache.pinned.pin(other.digest);
@@ -59,8 +61,7 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
       expect((await cache.prune(0)).reached).toBe(true);
     });
 
-    it("set, move, list and remove tags", async () => {
-      await using cache = await open();
+    test("set, move, list and remove tags", async (cache) => {
       const { tags } = cache;
       if (tags === undefined) return;
       const descriptor = ({ digest, bytes }: Sample) => ({ mediaType, digest, size: bytes.byteLength });

@@ -1,8 +1,8 @@
 import type { Digest, Lease, MoteCache, ResumableWriter } from "@mote/core";
 import fc from "fast-check";
 import { begin, mediaType, put, readAll, type Sample, sameBytes, sample } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
+import type { MoteCacheCapabilities } from "./capabilities.js";
 
 const motes = [0, 1, 70_000, 300_000].map((size) => sample(`model ${size}`, size));
 const kinds = [
@@ -34,11 +34,7 @@ const leaseThatOutlivesItsCache: Step[] = (
 ).map((kind) => ({ kind, mote: sample("model 300000", 300_000), maxSize: 0 }));
 
 /** Compares a cache with a `Map` under random workloads of all operations, including crashes. */
-export function matchesTheModel(
-  { describe, it, expect }: TestApi,
-  open: OpenCache,
-  { reopen }: MoteCacheCapabilities,
-): void {
+export function matchesTheModel({ describe, it, expect, open }: CacheTests, { reopen }: MoteCacheCapabilities): void {
   describe("a mote cache under random use", () => {
     it("stores the same motes as a Map", async () => {
       await fc.assert(
@@ -54,7 +50,7 @@ export function matchesTheModel(
 }
 
 class Workload {
-  readonly #expect: TestApi["expect"];
+  readonly #expect: CacheTests["expect"];
   readonly #reopen: MoteCacheCapabilities["reopen"];
   readonly #model = new Map<Digest, Uint8Array>();
   readonly #pins = new Set<Digest>();
@@ -63,7 +59,7 @@ class Workload {
   readonly #orphanedLeases: [Digest, Lease][] = [];
   #cache: MoteCache;
 
-  constructor(cache: MoteCache, expect: TestApi["expect"], reopen: MoteCacheCapabilities["reopen"]) {
+  constructor(cache: MoteCache, expect: CacheTests["expect"], reopen: MoteCacheCapabilities["reopen"]) {
     this.#cache = cache;
     this.#expect = expect;
     this.#reopen = reopen;

@@ -1,12 +1,10 @@
 import { errorCodeOf, put, small } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests a cache that stores nothing. */
-export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function storesNothing({ describe, expect, test }: CacheTests): void {
   describe("a cache that stores nothing", () => {
-    it("does not find a mote that was written to it", async () => {
-      await using cache = await open();
+    test("does not find a mote that was written to it", async (cache) => {
       await put(cache, small);
       expect(await cache.moteExists(small.digest)).toBe(false);
       expect(await cache.find(small.digest)).toBe(undefined);
@@ -14,8 +12,7 @@ export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache
       expect(await errorCodeOf(() => cache.moteReaderAt(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("prunes nothing", async () => {
-      await using cache = await open();
+    test("prunes nothing", async (cache) => {
       await put(cache, small);
       const report = await cache.prune(0);
       expect([report.removed.length, report.remainingBytes, report.reached]).toEqual([0, 0, true]);

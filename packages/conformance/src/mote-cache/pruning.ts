@@ -1,10 +1,9 @@
 import type { MoteCache } from "@mote/core";
 import { errorCodeOf, put, sample } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests `prune` by size and by age. */
-export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function prunes({ describe, it, expect, open, test }: CacheTests): void {
   const three = ["a", "b", "c"].map((name) => sample(name, 1000));
   const sizes = async (cache: MoteCache) => {
     let total = 0;
@@ -32,8 +31,7 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       }
     });
 
-    it("removes nothing in a dry run, and reports what it would remove", async () => {
-      await using cache = await open();
+    test("removes nothing in a dry run, and reports what it would remove", async (cache) => {
       for (const mote of three) await put(cache, mote);
       const report = await cache.prune(1000, { dryRun: true });
       expect([report.dryRun, report.reached, report.removedBytes, report.remainingBytes]).toEqual([
@@ -45,15 +43,13 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(await sizes(cache)).toBe(3000);
     });
 
-    it("keeps motes younger than minAgeMs, and reports that the size was not reached", async () => {
-      await using cache = await open();
+    test("keeps motes younger than minAgeMs, and reports that the size was not reached", async (cache) => {
       for (const mote of three) await put(cache, mote);
       const report = await cache.prune(0, { minAgeMs: 3_600_000 });
       expect([report.reached, report.remainingBytes]).toEqual([false, 3000]);
     });
 
-    it("removes exactly the motes older than maxAgeMs, even below the size", async () => {
-      await using cache = await open();
+    test("removes exactly the motes older than maxAgeMs, even below the size", async (cache) => {
       for (const mote of three) await put(cache, mote);
       await nextMillisecond();
       const young = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 3_600_000 });
@@ -65,24 +61,21 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(await sizes(cache)).toBe(0);
     });
 
-    it("keeps what is named in keep", async () => {
-      await using cache = await open();
+    test("keeps what is named in keep", async (cache) => {
       for (const mote of three) await put(cache, mote);
       const kept = three.slice(0, 1);
       const report = await cache.prune(0, { keep: new Set(kept.map(({ digest }) => digest)) });
       expect([report.reached, report.remainingBytes, await sizes(cache)]).toEqual([false, 1000, 1000]);
     });
 
-    it("keeps motes younger than minAgeMs even if they are older than maxAgeMs", async () => {
-      await using cache = await open();
+    test("keeps motes younger than minAgeMs even if they are older than maxAgeMs", async (cache) => {
       for (const mote of three) await put(cache, mote);
       await nextMillisecond();
       const report = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0, minAgeMs: 3_600_000 });
       expect([report.removed.length, await sizes(cache)]).toEqual([0, 3000]);
     });
 
-    it("removes the least recently used motes first", async () => {
-      await using cache = await open();
+    test("removes the least recently used motes first", async (cache) => {
       for (const mote of three) {
         await put(cache, mote);
         await nextMillisecond();
@@ -91,8 +84,7 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(report.removed.map(({ digest }) => digest).sort()).toEqual([three[0]?.digest, three[1]?.digest].sort());
     });
 
-    it("rejects negative and NaN sizes and ages, and removes nothing", async () => {
-      await using cache = await open();
+    test("rejects negative and NaN sizes and ages, and removes nothing", async (cache) => {
       for (const mote of three) await put(cache, mote);
       for (const bad of [-1, Number.NaN]) {
         expect(await errorCodeOf(() => cache.prune(bad))).toBe("TypeError");

@@ -1,12 +1,10 @@
 import { collect, errorCodeOf, large, mediaType, readAll, sameBytes } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests `resumeMote`, `leadMote` and `followMote`, if the cache has them. */
-export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function resumesMotes({ describe, expect, test }: CacheTests): void {
   describe("a mote cache that resumes writes", () => {
-    it("continues after the bytes of a suspended writer", async () => {
-      await using cache = await open();
+    test("continues after the bytes of a suspended writer", async (cache) => {
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;
       for (const cut of [0, 0.1, 0.5, 0.9, 1]) {
@@ -25,8 +23,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("rejects resumed bytes with another digest, and then starts from the beginning", async () => {
-      await using cache = await open();
+    test("rejects resumed bytes with another digest, and then starts from the beginning", async (cache) => {
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;
       const mote = { digest, mediaType, size: bytes.byteLength };
@@ -41,8 +38,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       await third.abort();
     });
 
-    it("lets one caller lead and others follow, and no caller lead a stored mote", async () => {
-      await using cache = await open();
+    test("lets one caller lead and others follow, and no caller lead a stored mote", async (cache) => {
       if (cache.leadMote === undefined || cache.followMote === undefined) return;
       const { digest, bytes } = large;
       const mote = { digest, mediaType, size: bytes.byteLength };
@@ -58,8 +54,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       expect(await cache.leadMote(mote)).toBe(undefined);
     });
 
-    it("fails a follower with MOTE_WRITER_GONE when its leader aborts", async () => {
-      await using cache = await open();
+    test("fails a follower with MOTE_WRITER_GONE when its leader aborts", async (cache) => {
       if (cache.leadMote === undefined || cache.followMote === undefined) return;
       const { digest, bytes } = large;
       const writer = await cache.leadMote({ digest, mediaType, size: bytes.byteLength });

@@ -3,6 +3,7 @@ import {
   begin,
   collect,
   errorCodeOf,
+  errorCodesOf,
   large,
   mediaType,
   other,
@@ -11,14 +12,12 @@ import {
   sameBytes,
   small,
 } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests that motes are found after they were written, until they are removed. */
-export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function storesMotes({ describe, expect, test }: CacheTests): void {
   describe("a mote cache that stores motes", () => {
-    it("does not find a mote before its writer has closed", async () => {
-      await using cache = await open();
+    test("does not find a mote before its writer has closed", async (cache) => {
       for (const mote of [small, large]) {
         const { writer } = await begin(cache, mote);
         expect(await cache.moteExists(mote.digest)).toBe(false);
@@ -31,8 +30,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("accepts chunks of any size", async () => {
-      await using cache = await open();
+    test("accepts chunks of any size", async (cache) => {
       const { writer } = await begin(cache, large);
       let at = 0;
       for (const size of [1, 0, 100, 65_535, 65_536, 65_537, 1, 300_000, 7, 1_500_000]) {
@@ -43,8 +41,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(sameBytes(await readAll(cache, large.digest), large.bytes)).toBe(true);
     });
 
-    it("lets the caller reuse its buffer after a write", async () => {
-      await using cache = await open();
+    test("lets the caller reuse its buffer after a write", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         const buffer = new Uint8Array(100_000);
@@ -59,8 +56,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("writes the same mote by several writers independently", async () => {
-      await using cache = await open();
+    test("writes the same mote by several writers independently", async (cache) => {
       for (const mote of [small, large]) {
         const first = await begin(cache, mote);
         const second = await begin(cache, mote);
@@ -76,8 +72,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("checks size and digest also when the mote is stored already", async () => {
-      await using cache = await open();
+    test("checks size and digest also when the mote is stored already", async (cache) => {
       for (const mote of [small, large]) {
         await put(cache, mote);
         const short = await begin(cache, mote);
@@ -90,8 +85,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("stores motes of every algorithm", async () => {
-      await using cache = await open();
+    test("stores motes of every algorithm", async (cache) => {
       for (const algorithm of ["sha256", "sha384", "sha512"] as const) {
         const digest = digestBytes(small.bytes, algorithm);
         await put(cache, { digest, bytes: small.bytes });
@@ -99,8 +93,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("does not find a removed mote, and stores it again", async () => {
-      await using cache = await open();
+    test("does not find a removed mote, and stores it again", async (cache) => {
       await put(cache, small);
       await cache.removeMote(small.digest);
       expect(await cache.moteExists(small.digest)).toBe(false);
@@ -108,8 +101,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(await cache.moteExists(small.digest)).toBe(true);
     });
 
-    it("reads an open mote to its end after it was removed or pruned", async () => {
-      await using cache = await open();
+    test("reads an open mote to its end after it was removed or pruned", async (cache) => {
       for (const mote of [small, large]) {
         await put(cache, mote);
         await using reader = await cache.moteReader(mote.digest);
@@ -125,20 +117,21 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("rejects every method with MOTE_CLOSED after disposal", async () => {
-      const cache = await open();
+    test("rejects every method with MOTE_CLOSED after disposal", async (cache) => {
       await put(cache, small);
       await cache[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
-      expect(await errorCodeOf(() => cache.moteExists(small.digest))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => cache.find(small.digest))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => cache.moteReader(small.digest))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => cache.createMote(other.digest, mediaType))).toBe("MOTE_CLOSED");
-      expect(await errorCodeOf(() => cache.prune(0))).toBe("MOTE_CLOSED");
+      const calls = [
+        () => cache.moteExists(small.digest),
+        () => cache.find(small.digest),
+        () => cache.moteReader(small.digest),
+        () => cache.createMote(other.digest, mediaType),
+        () => cache.prune(0),
+      ];
+      expect(await errorCodesOf(calls)).toEqual(["MOTE_CLOSED"]);
     });
 
-    it("rejects sizes that are not byte counts", async () => {
-      await using cache = await open();
+    test("rejects sizes that are not byte counts", async (cache) => {
       for (const size of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
         expect(await errorCodeOf(() => cache.createMote(other.digest, mediaType, size))).toBe("TypeError");
       }

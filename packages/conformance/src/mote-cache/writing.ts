@@ -1,24 +1,20 @@
 import type { MoteInfo } from "@mote/core";
 import { begin, errorCodeOf, large, mediaType, other, put, small } from "../sample-motes.js";
-import type { TestApi } from "../test-api.js";
-import type { OpenCache } from "./capabilities.js";
+import type { CacheTests } from "./cache-tests.js";
 
 /** Tests what writers accept and reject, and how they end. */
-export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function writesMotes({ describe, expect, test }: CacheTests): void {
   describe("a writer of a mote cache", () => {
-    it("is not available before createMote", async () => {
-      await using cache = await open();
+    test("is not available before createMote", async (cache) => {
       expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("is available only once for each createMote", async () => {
-      await using cache = await open();
+    test("is available only once for each createMote", async (cache) => {
       await put(cache, small);
       expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("fails to close when bytes are missing", async () => {
-      await using cache = await open();
+    test("fails to close when bytes are missing", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes.subarray(1));
@@ -27,8 +23,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("rejects a byte beyond the size at once", async () => {
-      await using cache = await open();
+    test("rejects a byte beyond the size at once", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes);
@@ -38,8 +33,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("rejects bytes with another digest", async () => {
-      await using cache = await open();
+    test("rejects bytes with another digest", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes: bytes.with(7, (bytes[7] ?? 0) ^ 1) });
         await writer.write(bytes.with(7, (bytes[7] ?? 0) ^ 1));
@@ -48,21 +42,18 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("stores a mote after a failed write", async () => {
-      await using cache = await open();
+    test("stores a mote after a failed write", async (cache) => {
       const { writer } = await begin(cache, small);
       expect(await errorCodeOf(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
       expect((await put(cache, small)).digest).toBe(small.digest);
     });
 
-    it("returns digest, size and media type from close", async () => {
-      await using cache = await open();
+    test("returns digest, size and media type from close", async (cache) => {
       const expected: MoteInfo = { digest: small.digest, size: small.bytes.byteLength, mediaType };
       expect(await put(cache, small)).toEqual(expected);
     });
 
-    it("counts the bytes written", async () => {
-      await using cache = await open();
+    test("counts the bytes written", async (cache) => {
       const { writer } = await begin(cache, large);
       expect(writer.bytesWritten).toBe(0);
       await writer.write(large.bytes.subarray(0, 10));
@@ -72,8 +63,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       await writer.abort();
     });
 
-    it("writes a mote of unknown size", async () => {
-      await using cache = await open();
+    test("writes a mote of unknown size", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         await cache.createMote(digest, mediaType);
         await using writer = await cache.moteWriter(digest);
@@ -82,8 +72,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("can be closed or aborted twice, and rejects further use", async () => {
-      await using cache = await open();
+    test("can be closed or aborted twice, and rejects further use", async (cache) => {
       const { writer: closed } = await begin(cache, small);
       await closed.write(small.bytes);
       await closed.close();
@@ -97,8 +86,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(await errorCodeOf(() => aborted.close())).toBe("MOTE_CLOSED");
     });
 
-    it("does not succeed in a second close after a failed one", async () => {
-      await using cache = await open();
+    test("does not succeed in a second close after a failed one", async (cache) => {
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes.subarray(1));
@@ -110,8 +98,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("returns the same from every close, concurrent or not", async () => {
-      await using cache = await open();
+    test("returns the same from every close, concurrent or not", async (cache) => {
       for (const mote of [small, large]) {
         const { writer } = await begin(cache, mote);
         await writer.write(mote.bytes);
@@ -121,8 +108,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("stores nothing when disposed without close", async () => {
-      await using cache = await open();
+    test("stores nothing when disposed without close", async (cache) => {
       for (const mote of [small, large]) {
         {
           const { writer } = await begin(cache, mote);

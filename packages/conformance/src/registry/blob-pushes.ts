@@ -1,12 +1,11 @@
 import { digestBytes } from "@mote/core";
-import type { TestApi } from "../test-api.js";
-import { locationOf, octets, type RegistryClient, text } from "./registry-client.js";
+import { locationOf, octets, type RegistryClient, type RegistryTests, text } from "./registry-client.js";
 
 const bytes = Uint8Array.from({ length: 5000 }, (_, at) => (at * 7) % 256);
 const digest = digestBytes(bytes);
 
 /** Tests of "Pushing blobs" (distribution-spec). */
-export function blobPushes({ describe, it, expect }: TestApi, open: () => Promise<RegistryClient>): void {
+export function blobPushes({ describe, it, expect, open, test }: RegistryTests): void {
   const expectStored = async (repository: RegistryClient, content = bytes, expected: string = digest) => {
     const answer = await repository.send("GET", `blobs/${expected}`);
     expect([answer.status, digestBytes(answer.bytes)]).toEqual([200, digestBytes(content)]);
@@ -17,25 +16,22 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
     expect((await repository.send("GET", `blobs/${digest}`)).status).toBe(404);
 
   describe("a pushed blob", () => {
-    it("does not exist before it is pushed", async () => {
-      const repository = await open();
+    test("does not exist before it is pushed", async (repository) => {
       const answer = await repository.send("GET", `blobs/${digest}`);
       expect([answer.status, answer.codes]).toEqual([404, ["BLOB_UNKNOWN"]]);
     });
 
-    it("may come with one POST", async () => {
-      const repository = await open();
+    test("may come with one POST", async (repository) => {
       const answer = await repository.send("POST", `blobs/uploads/?digest=${digest}`, { body: bytes, headers: octets });
       expect(answer.status).toBe(201);
       expect((await repository.send("GET", locationOf(answer))).bytes).toEqual(bytes);
       await expectStored(repository);
     });
 
-    it("may come with a PUT after a POST", async () => {
-      const repository = await open();
+    test("may come with a PUT after a POST", async (repository) => {
       const answer = await repository.pushBlob(bytes);
       expect([answer.status, answer.headers.get("docker-content-digest")]).toEqual([201, digest]);
-      expect((await repository.send("GET", locationOf(answer))).status).toBe(200);
+      expect(await repository.status("GET", locationOf(answer))).toBe(200);
       await expectStored(repository);
     });
 
@@ -54,8 +50,7 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       }
     });
 
-    it("may come as a stream without a length", async () => {
-      const repository = await open();
+    test("may come as a stream without a length", async (repository) => {
       const body = new ReadableStream<Uint8Array>({
         start(controller) {
           for (let start = 0; start < 5000; start += 500) controller.enqueue(bytes.slice(start, start + 500));
@@ -68,8 +63,7 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       await expectStored(repository);
     });
 
-    it("is rejected out of order, with the end of what is there", async () => {
-      const repository = await open();
+    test("is rejected out of order, with the end of what is there", async (repository) => {
       const location = locationOf(await repository.append(await repository.begin(), bytes.subarray(0, 1000), 0));
       for (const start of [0, 500, 2000]) {
         const answer = await repository.append(location, bytes.subarray(start, start + 1000), start);
@@ -84,8 +78,7 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       await expectStored(repository);
     });
 
-    it("is rejected with another digest or length than declared, and not stored", async () => {
-      const repository = await open();
+    test("is rejected with another digest or length than declared, and not stored", async (repository) => {
       const other = digestBytes(text("other"));
       const answers = [
         await repository.finish(await repository.begin(), other, { body: bytes, headers: octets }),
@@ -101,8 +94,7 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       await expectMissing(repository);
     });
 
-    it("may be empty, and may have a digest of another algorithm", async () => {
-      const repository = await open();
+    test("may be empty, and may have a digest of another algorithm", async (repository) => {
       const empty = new Uint8Array();
       expect((await repository.finish(await repository.begin(), digestBytes(empty))).status).toBe(201);
       await expectStored(repository, empty, digestBytes(empty));
@@ -112,10 +104,9 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       await expectStored(repository, bytes, long);
     });
 
-    it("is not stored if its upload is cancelled", async () => {
-      const repository = await open();
+    test("is not stored if its upload is cancelled", async (repository) => {
       const location = locationOf(await repository.append(await repository.begin(), bytes, 0));
-      expect((await repository.send("DELETE", location)).status).toBe(204);
+      expect(await repository.status("DELETE", location)).toBe(204);
       for (const method of ["GET", "DELETE"]) {
         const answer = await repository.send(method, location);
         expect([answer.status, method === "GET" ? answer.codes : []]).toEqual([
@@ -127,8 +118,7 @@ export function blobPushes({ describe, it, expect }: TestApi, open: () => Promis
       await expectMissing(repository);
     });
 
-    it("is served in ranges", async () => {
-      const repository = await open();
+    test("is served in ranges", async (repository) => {
       await repository.pushBlob(bytes);
       for (const [range, start, end] of [
         ["bytes=0-99", 0, 100],

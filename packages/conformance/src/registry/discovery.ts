@@ -1,9 +1,8 @@
 import { digestBytes, mediaTypes } from "@mote/core";
-import type { TestApi } from "../test-api.js";
-import { entryOf, manifestOf, type RegistryClient, text } from "./registry-client.js";
+import { entryOf, manifestOf, type RegistryClient, type RegistryTests, text } from "./registry-client.js";
 
 /** Tests of "Content Discovery" (distribution-spec): tags and referrers. */
-export function discovery({ describe, it, expect }: TestApi, open: () => Promise<RegistryClient>): void {
+export function discovery({ describe, it, expect, open, test }: RegistryTests): void {
   const referrersOf = async (repository: RegistryClient, digest: string, query = "") => {
     const answer = await repository.send("GET", `referrers/${digest}${query}`);
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, mediaTypes.ociIndex]);
@@ -12,8 +11,7 @@ export function discovery({ describe, it, expect }: TestApi, open: () => Promise
   };
 
   describe("the tags of a repository", () => {
-    it("are listed in order, and in pages", async () => {
-      const repository = await open();
+    test("are listed in order, and in pages", async (repository) => {
       const image = await repository.pushImage();
       for (const tag of ["c", "a", "b", "d"]) await repository.pushManifest(image, tag);
       expect(await repository.json("tags/list")).toEqual({ name: repository.name, tags: ["a", "b", "c", "d"] });
@@ -34,8 +32,7 @@ export function discovery({ describe, it, expect }: TestApi, open: () => Promise
   });
 
   describe("the referrers of a manifest", () => {
-    it("are listed as soon as they are pushed, with their types and annotations", async () => {
-      const repository = await open();
+    test("are listed as soon as they are pushed, with their types and annotations", async (repository) => {
       const subject = entryOf(await repository.pushImage());
       const annotations = { of: "the referrer" };
       const fields = {
@@ -61,8 +58,7 @@ export function discovery({ describe, it, expect }: TestApi, open: () => Promise
       expect([null, "artifactType"].includes(filtered.filters)).toBe(true);
     });
 
-    it("may be pushed before their subject, which need not exist", async () => {
-      const repository = await open();
+    test("may be pushed before their subject, which need not exist", async (repository) => {
       const subject = {
         ...entryOf(manifestOf({ mediaType: mediaTypes.ociManifest })),
         digest: digestBytes(text("later")),
@@ -73,10 +69,9 @@ export function discovery({ describe, it, expect }: TestApi, open: () => Promise
       expect(manifests.map(({ digest }) => digest)).toEqual([referrer.digest]);
     });
 
-    it("are an empty index if there are none, also in a repository that does not exist", async () => {
-      const repository = await open();
+    test("are an empty index if there are none, also in a repository that does not exist", async (repository) => {
       expect((await referrersOf(repository, digestBytes(text("none")))).manifests).toEqual([]);
-      expect((await repository.send("GET", "referrers/none")).status).toBe(400);
+      expect(await repository.status("GET", "referrers/none")).toBe(400);
     });
   });
 }

@@ -1,5 +1,4 @@
 import { digestBytes, maxManifestBytes, mediaTypes } from "@mote/core";
-import type { TestApi } from "../test-api.js";
 import {
   descriptorOf,
   entryOf,
@@ -7,11 +6,12 @@ import {
   manifestOf,
   type Pushed,
   type RegistryClient,
+  type RegistryTests,
   text,
 } from "./registry-client.js";
 
 /** Tests of "Pushing Manifests" and "Pulling manifests" (distribution-spec). */
-export function manifestPushes({ describe, it, expect }: TestApi, open: () => Promise<RegistryClient>): void {
+export function manifestPushes({ describe, expect, test }: RegistryTests): void {
   const expectPulled = async (repository: RegistryClient, { bytes, digest, mediaType }: Pushed, reference: string) => {
     for (const method of ["GET", "HEAD"]) {
       const { status, headers, bytes: body } = await repository.send(method, `manifests/${reference}`);
@@ -25,28 +25,25 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
     manifestOf({ mediaType: mediaTypes.ociIndex, manifests: entries, ...fields });
 
   describe("a pushed manifest", () => {
-    it("is served by tag and by digest, byte for byte", async () => {
-      const repository = await open();
+    test("is served by tag and by digest, byte for byte", async (repository) => {
       const image = await repository.pushImage({ annotations: { a: "b" }, unknown: { field: [1, null] } });
       await expectPulled(repository, image, image.digest);
       for (const tag of ["1", "latest", "A_b.c-d"]) {
         const answer = await repository.pushManifest(image, tag);
         expect([answer.status, answer.headers.get("docker-content-digest")]).toEqual([201, image.digest]);
-        expect((await repository.send("GET", locationOf(answer))).status).toBe(200);
+        expect(await repository.status("GET", locationOf(answer))).toBe(200);
         await expectPulled(repository, image, tag);
       }
     });
 
-    it("does not exist before it is pushed", async () => {
-      const repository = await open();
+    test("does not exist before it is pushed", async (repository) => {
       for (const reference of ["1", digestBytes(text("none"))]) {
         const answer = await repository.send("GET", `manifests/${reference}`);
         expect([answer.status, answer.codes]).toEqual([404, ["MANIFEST_UNKNOWN"]]);
       }
     });
 
-    it("may be an index, an index of indexes, empty, an artifact, or without layers", async () => {
-      const repository = await open();
+    test("may be an index, an index of indexes, empty, an artifact, or without layers", async (repository) => {
       const image = await repository.pushImage();
       await repository.pushImage({ layers: [] }, { tag: "none" });
       const artifact = await repository.pushImage({ artifactType: "application/vnd.example" }, { tag: "artifact" });
@@ -58,16 +55,14 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
       }
     });
 
-    it("moves a tag, and the former manifest stays available by its digest", async () => {
-      const repository = await open();
+    test("moves a tag, and the former manifest stays available by its digest", async (repository) => {
       const first = await repository.pushImage({}, { tag: "1" });
       const second = await repository.pushImage({ annotations: { n: "2" } }, { tag: "1" });
       await expectPulled(repository, second, "1");
       await expectPulled(repository, first, first.digest);
     });
 
-    it("is rejected if the repository lacks what it refers to, and its tag does not move", async () => {
-      const repository = await open();
+    test("is rejected if the repository lacks what it refers to, and its tag does not move", async (repository) => {
       const image = await repository.pushImage({}, { tag: "1" });
       const absent = descriptorOf(text("not pushed"), mediaTypes.ociLayer);
       for (const bad of [
@@ -81,8 +76,7 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
       await expectPulled(repository, image, "1");
     });
 
-    it("may refer to layers that are not distributable, which are never pushed", async () => {
-      const repository = await open();
+    test("may refer to layers that are not distributable, which are never pushed", async (repository) => {
       const foreign = {
         ...descriptorOf(text("elsewhere"), "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"),
         urls: ["https://example.com/layer"],
@@ -91,8 +85,7 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
       await expectPulled(repository, image, "foreign");
     });
 
-    it("is rejected with a digest, media type, tag or body that is not valid", async () => {
-      const repository = await open();
+    test("is rejected with a digest, media type, tag or body that is not valid", async (repository) => {
       const image = await repository.pushImage();
       const other = digestBytes(text("other"));
       const wrongDigest = await repository.pushManifest(image, other);
@@ -106,11 +99,10 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
       for (const tag of ["-x", ".x", "a".repeat(129), "a%20b"]) {
         expect((await repository.pushManifest(image, tag)).status).toBe(400);
       }
-      expect((await repository.send("GET", "manifests/1")).status).toBe(404);
+      expect(await repository.status("GET", "manifests/1")).toBe(404);
     });
 
-    it("may have 4 megabytes and no more", async () => {
-      const repository = await open();
+    test("may have 4 megabytes and no more", async (repository) => {
       const empty = manifestOf({ mediaType: mediaTypes.ociIndex, manifests: [], annotations: { a: "" } });
       const fill = "x".repeat(4_000_000 - empty.bytes.byteLength);
       const large = manifestOf({ mediaType: mediaTypes.ociIndex, manifests: [], annotations: { a: fill } });
@@ -120,8 +112,7 @@ export function manifestPushes({ describe, it, expect }: TestApi, open: () => Pr
       expect((await repository.pushManifest(larger, "larger")).status).toBe(413);
     });
 
-    it("sets the tags in the query of a push by digest", async () => {
-      const repository = await open();
+    test("sets the tags in the query of a push by digest", async (repository) => {
       const image = await repository.pushImage();
       const answer = await repository.pushManifest(image, `${image.digest}?tag=a&tag=b`);
       expect([answer.status, answer.headers.get("oci-tag")]).toEqual([201, "a, b"]);

@@ -1,18 +1,14 @@
 import { digestBytes } from "@mote/core";
-import type { TestApi } from "../test-api.js";
-import { locationOf, octets, type RegistryClient, text } from "./registry-client.js";
+import { locationOf, octets, type RegistryTests, text } from "./registry-client.js";
 
 const bytes = text("a blob that is mounted");
 const digest = digestBytes(bytes);
 
 /** Tests of "Mounting a blob from another repository" (distribution-spec). */
-export function mounts(
-  { describe, it, expect }: TestApi,
-  open: () => Promise<{ readonly one: RegistryClient; readonly other: RegistryClient }>,
-): void {
+export function mounts({ describe, expect, open, test }: RegistryTests): void {
   describe("a mount", () => {
-    it("gives a repository the blob of another one, and leaves it there", async () => {
-      const { one, other } = await open();
+    test("gives a repository the blob of another one, and leaves it there", async (one) => {
+      const other = await open();
       await one.pushBlob(bytes);
       expect((await other.send("GET", `blobs/${digest}`)).status).toBe(404);
       const answer = await other.send("POST", `blobs/uploads/?mount=${digest}&from=${one.name}`);
@@ -23,8 +19,8 @@ export function mounts(
       expect((await one.send("GET", `blobs/${digest}`)).status).toBe(200);
     });
 
-    it("of a blob that the other repository does not have starts an upload", async () => {
-      const { one, other } = await open();
+    test("of a blob that the other repository does not have starts an upload", async (one) => {
+      const other = await open();
       await one.pushBlob(text("something else"));
       for (const from of [`&from=${one.name}`, "&from=not/there", "&from=..%2F..%2Fx", ""]) {
         const answer = await other.send("POST", `blobs/uploads/?mount=${digest}${from}`);

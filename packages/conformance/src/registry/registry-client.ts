@@ -1,4 +1,5 @@
 import { type Digest, digestBytes, mediaTypes } from "@mote/core";
+import type { TestApi } from "../test-api.js";
 
 /** A response with its body, and the error codes of the body. */
 export interface Answer {
@@ -18,6 +19,14 @@ export interface Pushed {
   readonly bytes: Uint8Array;
   readonly digest: Digest;
   readonly mediaType: string;
+}
+
+/** The functions that a file of tests uses. */
+export interface RegistryTests extends TestApi {
+  /** Returns a new repository. */
+  open(): Promise<RegistryClient>;
+  /** Defines a test with a new repository. */
+  test(name: string, body: (repository: RegistryClient) => Promise<void>): unknown;
 }
 
 /** Requests of one repository, as the distribution specification describes them. */
@@ -42,6 +51,11 @@ export class RegistryClient {
     );
     const bytes = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, headers: response.headers, bytes, codes: codesOf(bytes) };
+  }
+
+  /** Sends a request and returns the status of its response. */
+  async status(method: string, path: string): Promise<number> {
+    return (await this.send(method, path)).status;
   }
 
   /** Starts an upload. Returns its location. */
