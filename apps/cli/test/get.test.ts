@@ -59,7 +59,7 @@ describe("mote get", () => {
   it("writes into a directory, and warns of what it leaves out", async () => {
     const ended = await get("/etc", "bytes", "--output", join(dir, "out"));
     expect(ended.status).toBe(0);
-    expect(ended.stderr).toMatch(/left out etc\/dev: is a device.*\n.*left out etc\/out: leads out of the directory\n/);
+    expect(ended.stderr).toMatch(/skipped etc\/dev: is a device.*\n.*skipped etc\/out: leads out of the directory\n/);
     expect(await readFile(join(dir, "out/etc/os-release"), "utf8")).toBe("NAME=base\n");
     await writeFile(join(dir, "out/bytes"), "mine");
     expect(await get("bytes", "--output", join(dir, "out"))).toMatchObject({

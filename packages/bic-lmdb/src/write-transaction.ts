@@ -12,7 +12,7 @@ const maxTries = 1_000;
  * A process that opens an LMDB file publishes the id of the newest transaction that it has read. If another process committed in
  * between, the next transaction would start from an older state and overwrite the newest one. Therefore each transaction compares
  * the published id with the data file, and publishes the right one.
- * @throws MOTE_IO if other processes open the file all the time
+ * @throws MOTE_IO if other processes keep the file open
  */
 export function writeTransaction<Result>(
   db: RootDatabase<Buffer, Buffer>,
@@ -35,7 +35,7 @@ export function writeTransaction<Result>(
       if (!(error instanceof StaleTransaction)) throw error;
     }
   }
-  throw new MoteError("MOTE_IO", `cannot write ${path}: other processes open it all the time; retry later`, {
+  throw new MoteError("MOTE_IO", `cannot write ${path}: other processes keep it open; retry later`, {
     details: { path },
   });
 }

@@ -101,7 +101,10 @@ export class RedisStorage implements FactStorage {
       else if (!rows.hasChanges || (await this.#commit(rows))) return result;
       else tries++;
     }
-    throw new MoteError("MOTE_IO", `${this.#connection.name}: too many others write the same facts; retry later`);
+    throw new MoteError(
+      "MOTE_IO",
+      `${this.#connection.name}: too many concurrent writes of the same facts; retry later`,
+    );
   }
 
   async recordLocations(facts: readonly LocationFact[]): Promise<void> {

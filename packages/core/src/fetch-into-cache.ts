@@ -281,7 +281,7 @@ function noSourceLeft({ digest }: Descriptor): MoteError {
 }
 
 function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
-  return new MoteError("MOTE_SIZE_MISMATCH", `the source ended ${digest} after ${position} of ${size} bytes`, {
+  return new MoteError("MOTE_SIZE_MISMATCH", `the source sent only ${position} of ${size} bytes of ${digest}`, {
     details: { digest, expected: size, actual: position },
   });
 }

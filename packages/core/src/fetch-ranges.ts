@@ -130,7 +130,7 @@ class RangesInParallel {
     const { digest, size } = this.#fetch.descriptor;
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
-      `the source ended a range of ${digest} after ${position} of ${size} bytes`,
+      `the source sent only ${position} of ${size} bytes of a range of ${digest}`,
       {
         details: { digest, expected: size, actual: position },
       },

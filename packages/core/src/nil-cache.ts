@@ -81,5 +81,5 @@ export class NilCache implements MoteCache {
 }
 
 function absent(digest: Digest): MoteError {
-  return new MoteError("MOTE_NOT_FOUND", `${digest} is not stored: caching is switched off`, { details: { digest } });
+  return new MoteError("MOTE_NOT_FOUND", `${digest} is not stored: caching is disabled`, { details: { digest } });
 }

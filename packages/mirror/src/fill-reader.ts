@@ -58,7 +58,7 @@ export class FillReader extends ReadOnceReader {
     if (this.#shared !== undefined) return;
     const { digest, size } = this.info;
     if (this.#position === size && this.#hash().digest() === digest) return;
-    throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} came with wrong bytes; request it again`, {
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `wrong bytes were received for ${digest}; request it again`, {
       details: { digest },
     });
   }

@@ -219,7 +219,7 @@ async function withinBound<Result>(
 }
 
 function notStored(name: string): MoteError {
-  return new MoteError("MOTE_NOT_FOUND", `${name} is not stored, and upstreams are not asked (offline)`, {
+  return new MoteError("MOTE_NOT_FOUND", `${name} is not stored, and upstreams are not contacted (offline)`, {
     details: { name },
   });
 }

@@ -123,7 +123,7 @@ export class Upstream {
     return this.#request({ path: "", kind: "lists", signal }, async (limited) => {
       const page = await this.#registry.repositories?.({ ...options, ...limited });
       if (page !== undefined) return page;
-      throw new MoteError("MOTE_NOT_FOUND", `${this.name} has no list of repositories`);
+      throw new MoteError("MOTE_NOT_FOUND", `${this.name} does not list its repositories`);
     });
   }
 
@@ -176,19 +176,15 @@ export class Upstream {
   #notAsked(path: string, kind: RequestKind): MoteError {
     return new MoteError(
       kind === "lists" ? "MOTE_UNREACHABLE" : "MOTE_NOT_FOUND",
-      `not stored, and ${this.name} is not asked (offline)`,
+      `not stored, and ${this.name} is not contacted (offline)`,
       { details: { registry: this.name, repository: path, reason: "offline" } },
     );
   }
 
   #tooLate(path: string): MoteError {
-    return new MoteError(
-      "MOTE_TIMEOUT",
-      `${this.name} has not responded within ${maxRequestMs / 1000} s; retry later`,
-      {
-        details: { registry: this.name, repository: path },
-      },
-    );
+    return new MoteError("MOTE_TIMEOUT", `${this.name} did not respond within ${maxRequestMs / 1000} s; retry later`, {
+      details: { registry: this.name, repository: path },
+    });
   }
 
   #paused({ breaker: { retryAfterMs }, error }: Guard): MoteError {
@@ -198,7 +194,7 @@ export class Upstream {
       const message = `the rate limit of ${this.name} is exceeded; it is asked again in ${seconds} s`;
       return new MoteError("MOTE_RATE_LIMITED", message, { details });
     }
-    const message = `${this.name} has failed several times; it is asked again in ${seconds} s`;
+    const message = `${this.name} has failed several times; the next request is in ${seconds} s`;
     return new MoteError("MOTE_UNREACHABLE", message, { details });
   }
 }

@@ -225,7 +225,7 @@ export class FarTier {
 
   #notAsked(): MoteError {
     const retryAfterMs = Math.ceil(this.#breaker.retryAfterMs);
-    return new MoteError("MOTE_UNREACHABLE", `the tier has failed; it is tried again in ${retryAfterMs} ms`, {
+    return new MoteError("MOTE_UNREACHABLE", `the tier has failed; the next request is in ${retryAfterMs} ms`, {
       details: { retryAfterMs },
     });
   }
@@ -236,7 +236,9 @@ function checkInfo(digest: Digest, info: MoteInfo | undefined): MoteInfo | undef
   if (info === undefined) return undefined;
   const { size, mediaType } = info;
   if (!Number.isSafeInteger(size) || size < 0) {
-    throw new MoteError("MOTE_CORRUPT", `the tier says that ${digest} has ${size} bytes`, { details: { digest } });
+    throw new MoteError("MOTE_CORRUPT", `the tier reports a wrong size of ${digest}: ${size} bytes`, {
+      details: { digest },
+    });
   }
   return { digest, size, mediaType: String(mediaType) };
 }

@@ -212,7 +212,7 @@ export class WriteBack {
 
   /** What a tier refuses because of missing permissions would wait, and fill the near cache, for ever. */
   #becomeReadOnly(error: unknown): void {
-    if (!this.#hasWarned) this.#logger.warn("the tier is read-only; what is fetched is not written to it", { error });
+    if (!this.#hasWarned) this.#logger.warn("the tier is read-only; fetched content is not written to it", { error });
     this.#hasWarned = true;
     this.#readOnlyUntilMs = this.#now() + readOnlyMs;
     for (const [digest, { mote, settle }] of this.#waiting) {

@@ -241,7 +241,7 @@ describe("writing", () => {
     expect(await cache.drain()).toMatchObject({ written: 0, waiting: 0, dropped: 10 });
     await put(cache, smallOf(10));
     expect(await cache.drain()).toMatchObject({ dropped: 11 });
-    expect(warnings).toEqual(["the tier is read-only; what is fetched is not written to it"]);
+    expect(warnings).toEqual(["the tier is read-only; fetched content is not written to it"]);
     expect(readdirSync(join(folder, ".mote/waiting"))).toEqual([]);
     expect((await readMote(cache, digest, { maxBytes })).byteLength).toBe(bytes.byteLength);
   });

@@ -27,9 +27,13 @@ export async function reportMissing(job: Job, graph: Graph, roots: readonly Root
     const advice = adviceFrom(available);
     const details = { digest: root.digest, missing: missing.map(entryOf), platforms: platformsOf(available) };
     if (listed.every((entry) => graph.missing.has(entry.digest) || !isImage(entry)))
-      throw new MoteError("MOTE_NOT_FOUND", `${what}, which are all its platforms; get it from its origin`, {
-        details,
-      });
+      throw new MoteError(
+        "MOTE_NOT_FOUND",
+        `${what}, which are all its platforms; get it from where it was published`,
+        {
+          details,
+        },
+      );
     if (job.destination?.ref?.transport === "docker" && !(await destinationHas(job, missing))) {
       throw new MoteError("MOTE_NOT_FOUND", `${what}; a registry accepts only a complete index${advice}`, { details });
     }

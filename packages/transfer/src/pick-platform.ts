@@ -79,7 +79,7 @@ class PlatformSearch {
       const wanted = formatPlatform(platform ?? this.#wanted);
       throw new MoteError(
         "MOTE_NO_PLATFORM",
-        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which does not exist: ${messageOf(error)}; get it from the origin of the index, or choose another platform`,
+        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which does not exist: ${messageOf(error)}; get it from where the index was published, or choose another platform`,
         { cause: error, details: { digest: root.digest, wanted, missing: descriptor.digest } },
       );
     }

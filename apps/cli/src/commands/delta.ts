@@ -31,7 +31,7 @@ export async function delta(
     end();
   }
   const { deltas, withoutOld, unchanged } = report;
-  for (const platform of withoutOld) out.warn(`made no delta for ${platform}: ${old} does not have it`);
+  for (const platform of withoutOld) out.warn(`no delta for ${platform}: ${old} does not have it`);
   if (deltas.length === 0 && unchanged.length > 0) out.note(`${old} and ${next} are the same image; there is no delta`);
   const lines = out.quiet ? deltas.map(({ reference }) => reference) : deltaLines(report, out);
   out.result(report, lines);

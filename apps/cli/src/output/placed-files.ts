@@ -13,7 +13,7 @@ export function warnOfSkipped(out: Output, { skipped }: PlacedFiles): void {
   }
   for (const [reason, paths] of reasons) {
     const more = paths.length > shownPaths ? ` and ${paths.length - shownPaths} more` : "";
-    out.warn(`left out ${paths.slice(0, shownPaths).join(", ")}${more}: ${reason}`);
+    out.warn(`skipped ${paths.slice(0, shownPaths).join(", ")}${more}: ${reason}`);
   }
 }
 

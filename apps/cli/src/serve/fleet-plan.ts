@@ -14,17 +14,14 @@ export function planFleet(
   { upstreams }: { readonly upstreams: readonly string[] },
 ) {
   if (advertise === undefined) {
-    if (fleetSecret !== undefined)
-      throw new UsageError("--fleet-secret is for several mirrors; give --advertise URL, too");
+    if (fleetSecret !== undefined) throw new UsageError("--fleet-secret requires --advertise URL");
     return { advertise, secretFile: undefined };
   }
   if (upstreams.length === 0) {
-    throw new UsageError("--advertise is for mirrors of a registry; name one with --upstream, too");
+    throw new UsageError("--advertise requires --upstream");
   }
   if (bic === undefined && !tier?.startsWith("s3://")) {
-    throw new UsageError(
-      "--advertise needs what the mirrors have in common: a bucket (--tier s3://BUCKET) or a Redis (--bic redis://HOST)",
-    );
+    throw new UsageError("--advertise requires a shared bucket (--tier s3://BUCKET) or Redis (--bic redis://HOST)");
   }
   return { advertise, secretFile: fleetSecret };
 }

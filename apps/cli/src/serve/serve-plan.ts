@@ -37,16 +37,16 @@ export function planServe(options: ServeCommandOptions, settings: Settings) {
   const { upstream: upstreams = [], default: defaultUpstream, offline, htpasswd, anonymousPull, accessLog } = options;
   const freshMs = parseDurationMs(options.fresh);
   if (defaultUpstream !== undefined && upstreams.length === 0) {
-    throw new UsageError("--default selects an upstream; name it with --upstream, too");
+    throw new UsageError("--default requires an --upstream of that name");
   }
   const isLoopback = isLoopbackHost(host);
   if (!isLoopback && htpasswd === undefined && !anonymousPull) {
     throw new UsageError(
-      `--host ${options.host} would let everyone who reaches this machine use the cache; give --htpasswd FILE for logins, or --anonymous-pull to let everyone pull`,
+      `--host ${options.host} would let everyone who can reach this machine use the cache; add --htpasswd FILE to require logins, or --anonymous-pull to let everyone pull`,
     );
   }
   if (!isLoopback && options.push && htpasswd === undefined) {
-    throw new UsageError(`--push on --host ${options.host} needs logins; give --htpasswd FILE, too`);
+    throw new UsageError(`--push on --host ${options.host} requires logins; add --htpasswd FILE`);
   }
   const workers = Number(options.workers);
   if (!/^\d{1,3}$/.test(options.workers) || workers < 1 || workers > maxWorkers)
@@ -97,7 +97,7 @@ function rateOfEach(maxRate: Settings["maxRate"], workers: number): Settings["ma
 function readTls({ tlsCert: certFile, tlsKey: keyFile }: ServeCommandOptions) {
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (certFile === undefined && keyFile === undefined) return undefined;
-  throw new UsageError("TLS needs a certificate and its key; give both --tls-cert FILE and --tls-key FILE");
+  throw new UsageError("TLS requires both --tls-cert FILE and --tls-key FILE");
 }
 
 /** Parses `N` or `N/SIZE`. */
@@ -106,9 +106,7 @@ function readClientLimit(text: string | undefined) {
   const [, requests, size] = /^(\d{1,6})(?:\/(.+))?$/.exec(text) ?? [];
   const bytesPerSecond = size === undefined ? undefined : parseBytes(size);
   if (requests === undefined || Number(requests) === 0 || bytesPerSecond === 0)
-    throw new UsageError(
-      `--limit-client ${text} is not valid; use requests, or requests/bytes a second, such as 16/50MB`,
-    );
+    throw new UsageError(`--limit-client ${text} is not valid; use N or N/SIZE, such as 16/50MB`);
   return { requests: Number(requests), bytesPerSecond };
 }
 

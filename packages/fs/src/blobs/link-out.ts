@@ -45,7 +45,7 @@ export class LinkOut {
         yield* step(this.#store.calls.close(blob.fd));
       }
     }
-    throw new MoteError("MOTE_IO", `cannot link ${digest} to ${target}: it changed again and again; try again`);
+    throw new MoteError("MOTE_IO", `cannot link ${digest} to ${target}: it keeps changing; try again`);
   }
 
   /** Returns the file's state when it was verified: by a valid stamp or a hash. Undefined if it changed meanwhile. */

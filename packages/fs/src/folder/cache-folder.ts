@@ -257,7 +257,7 @@ function checkFormat(bytes: Uint8Array, path: string): void {
   const found = typeof version === "number" ? `version ${version}` : "no version that can be read";
   throw new MoteError(
     "MOTE_UNSUPPORTED_FORMAT",
-    `${path} has ${found}; this release knows version ${formatVersion}: use a newer release, or another cache folder`,
+    `${path} has ${found}; this release supports version ${formatVersion}: use a newer release, or another cache folder`,
     { details: { path, version } },
   );
 }

@@ -209,7 +209,7 @@ export class LeaseJournal {
   }
 
   #remove(file: JournalFile): void {
-    removeOpenFile(file, (error) => this.#logger.warn("a lease's file cannot be removed", { path: file.path, error }));
+    removeOpenFile(file, (error) => this.#logger.warn("cannot remove the file of a lease", { path: file.path, error }));
   }
 
   #renewOrWarn(): void {

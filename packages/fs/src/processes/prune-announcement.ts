@@ -95,7 +95,7 @@ export class PruneAnnouncement {
   }
 
   #warnOf(path: string, error: unknown): void {
-    this.#logger.warn("the file of a prune cannot be removed", { path, error });
+    this.#logger.warn("cannot remove the file of a prune", { path, error });
   }
 
   #write(count: number): void {
@@ -143,7 +143,7 @@ export class RunningPrunes {
         } else if (waitedMs >= lateMs && !warned.has(name)) {
           warned.add(name);
           this.#logger.warn(
-            `waiting for a prune that does not continue (${describeProcess(ownerOf(name))}); ${advice(name)}`,
+            `waiting for a prune that makes no progress (${describeProcess(ownerOf(name))}); ${advice(name)}`,
           );
         }
       }
@@ -164,7 +164,7 @@ export class RunningPrunes {
         { cause, details: { process: owner, path: `${this.#folder.pruning}/${name}` } },
       );
     }
-    this.#logger.warn(`continuing without the prune by ${owner}: it starts over if it continues`);
+    this.#logger.warn(`continuing without the prune by ${owner}, which will start over`);
   }
 
   /** Returns undefined if the prune is at rest, over, or dead. */

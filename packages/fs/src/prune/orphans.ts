@@ -128,7 +128,7 @@ export class Orphans {
     try {
       fs.rmSync(path, { force: true, recursive: true });
     } catch (error) {
-      this.#logger.warn("what was left behind could not be removed", { path, error });
+      this.#logger.warn("cannot remove an orphan", { path, error });
     }
   }
 }

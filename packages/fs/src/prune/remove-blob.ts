@@ -40,7 +40,7 @@ async function removeUnleased(dependencies: PruneDependencies, digest: Digest): 
 function inUse(digest: Digest, holder: string | undefined): MoteError {
   return new MoteError(
     "MOTE_IN_USE",
-    `cannot remove ${digest}: it is in use by ${holder ?? "another process"}; wait for that or end it, then try again`,
+    `cannot remove ${digest}: it is in use by ${holder ?? "another process"}; wait for it or stop it, then try again`,
     { details: { digest, holder } },
   );
 }

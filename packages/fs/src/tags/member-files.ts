@@ -238,7 +238,7 @@ function repositoryName(text: string): RepositoryName {
   if (name !== undefined) return name;
   throw new MoteError(
     "MOTE_INVALID_NAME",
-    "not a repository's name; write REGISTRY/PATH, or PATH alone, as in docker.io/library/alpine",
+    "the repository name is not valid; use REGISTRY/PATH or PATH, such as docker.io/library/alpine",
     { details: { name: text } },
   );
 }

@@ -40,7 +40,7 @@ export function checkTagName(name: string): void {
   if (typeof name === "string" && name !== "" && name.length <= longestName && !/\p{Cc}/u.test(name)) return;
   throw new MoteError(
     "MOTE_INVALID_NAME",
-    `a tag is 1 to ${longestName} characters, none of them a control character`,
+    `the name is not valid; use 1 to ${longestName} characters without control characters`,
     { details: { name } },
   );
 }

@@ -149,7 +149,7 @@ export class OpenUpload {
     try {
       fs.ftruncateSync(this.#fd, offset);
     } catch (error) {
-      this.#store.logger.warn("cannot shorten an upload", { path: this.file.path, error });
+      this.#store.logger.warn("cannot truncate an upload", { path: this.file.path, error });
     }
   }
 

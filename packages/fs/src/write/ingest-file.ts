@@ -99,7 +99,7 @@ export class IngestFile {
   /** The file was stamped before it was hashed: a write since then has removed the stamp. */
   async #assertStamped(digest: Digest): Promise<void> {
     if (hasVerifiedStamp(await this.#store.calls.fstat(this.fd), digest)) return;
-    throw new MoteError("MOTE_IO", `cannot commit ${this.#origin?.path}: it changed meanwhile; try again`);
+    throw new MoteError("MOTE_IO", `cannot commit ${this.#origin?.path}: it changed while it was hashed; try again`);
   }
 
   /** Moves a file that was moved here back to its origin: no other file has its bytes. */

@@ -208,7 +208,7 @@ export class RangedBlobWriter implements RangedWriter {
         await chunks.stop();
       }
       if (this.#hashed < range.end) {
-        throw new MoteError("MOTE_IO", `${file.path} was cut short while it was written; try again`);
+        throw new MoteError("MOTE_IO", `${file.path} was truncated while it was written; try again`);
       }
     }
   }

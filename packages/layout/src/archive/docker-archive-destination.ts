@@ -42,7 +42,10 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
   async tag(name: string, descriptor: Descriptor): Promise<void> {
     if (isCosignTag(name)) throw this.#unfit(descriptor, `what belongs to an image as ${name}; use oci-archive`);
     if (!this.#manifests.has(descriptor.digest)) {
-      throw new MoteError("MOTE_NOT_FOUND", `${descriptor.digest} cannot be tagged: it was not put here`);
+      throw new MoteError(
+        "MOTE_NOT_FOUND",
+        `${descriptor.digest} cannot be tagged: it was not written to this archive`,
+      );
     }
     const image = this.#images.get(descriptor.digest) ?? { descriptor, names: new Set<string>() };
     this.#images.set(descriptor.digest, image);
@@ -106,7 +109,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
 
   #unfit({ digest }: Descriptor, what: string): MoteError {
     const { path } = this;
-    return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${path} cannot hold ${digest}: it is ${what}`, {
+    return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${path} cannot store ${digest}: it is ${what}`, {
       details: { path, digest },
     });
   }

@@ -16,7 +16,7 @@ export function assertCanCompress(path: string): void {
   if (!path.endsWith(".zst") || "createZstdCompress" in zlib) return;
   throw new MoteError(
     "MOTE_UNSUPPORTED_FORMAT",
-    `${path} would be in zstd, which Node ${process.versions.node} cannot write; call it .tar.gz or .tar, or use Node 22.15 or later`,
+    `cannot write ${path}: Node ${process.versions.node} cannot compress with zstd; name it .tar.gz or .tar, or use Node 22.15 or later`,
     { details: { path } },
   );
 }

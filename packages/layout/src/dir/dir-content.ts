@@ -8,7 +8,7 @@ export function assertDirVersion(version: string, dir: string): void {
   if (/^Directory Transport Version: 1\./.test(version)) return;
   // Other text may come from a file that the version file links to.
   const named = /^Directory Transport Version: [\d.]{1,16}/.exec(version)?.[0] ?? "not a version of the format";
-  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${dir} is of another version than 1: ${named}`, {
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${dir} does not have version 1: ${named}`, {
     details: { path: dir },
   });
 }

@@ -57,7 +57,7 @@ function meeting(one: string, other: string): MoteError {
     one === other
       ? `two things are both called ${JSON.stringify(one)}`
       : `${JSON.stringify(other)} is below ${JSON.stringify(one)}, which is listed separately`;
-  return new MoteError("MOTE_INVALID_NAME", `an artifact cannot hold both: ${what}; give each file once`, {
+  return new MoteError("MOTE_INVALID_NAME", `an artifact cannot contain both: ${what}; give each file once`, {
     details: { name: other },
   });
 }

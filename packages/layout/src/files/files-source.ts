@@ -234,6 +234,6 @@ function manifestOf(layers: readonly Descriptor[], { artifactType, annotations =
   if (bytes.byteLength <= maxManifestBytes) return bytes;
   throw new MoteError(
     "MOTE_TOO_LARGE",
-    `a manifest of ${layers.length} files has ${bytes.byteLength} bytes; the bound is ${maxManifestBytes}: push their folder instead`,
+    `a manifest of ${layers.length} files has ${bytes.byteLength} bytes; the limit is ${maxManifestBytes} bytes: push their folder instead`,
   );
 }

@@ -55,7 +55,7 @@ function arrange(manifest: Manifest, path: string): ArrangedFiles {
   if (manifest.kind === "index" || !manifest.layers.some(({ mediaType }) => mediaType.startsWith(layerType))) {
     throw new MoteError(
       "MOTE_NOT_FILES",
-      `this is not a model of Ollama: it has no layers of the type ${layerType}*; pull its files into a directory such as ./DIR/`,
+      `this is not an Ollama model: it has no layers of type ${layerType}*; pull its files into a directory such as ./DIR/`,
     );
   }
   const { config, layers } = manifest;
@@ -70,7 +70,7 @@ function arrange(manifest: Manifest, path: string): ArrangedFiles {
 
 function blobPath({ digest }: Descriptor): string {
   if (digestAlgorithm(digest) === "sha256") return `blobs/sha256-${digestEncoded(digest)}`;
-  throw new MoteError("MOTE_NOT_FILES", `Ollama has only blobs with SHA-256 digests, and the model has ${digest}`, {
+  throw new MoteError("MOTE_NOT_FILES", `Ollama supports only SHA-256 digests, but the model has ${digest}`, {
     details: { digests: [digest] },
   });
 }

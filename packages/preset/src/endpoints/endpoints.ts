@@ -130,7 +130,7 @@ export class Endpoints {
 
 /** `assertMovable` rejects these earlier with better advice. */
 function notMoved({ transport }: Ref): MoteError {
-  return new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `content is not moved over ${transport}`, {
+  return new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `mote does not move content over ${transport}`, {
     details: { transport },
   });
 }

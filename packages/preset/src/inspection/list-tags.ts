@@ -82,10 +82,7 @@ async function ofLocation(
   const images = await listing(source)?.images({ signal });
   if (images === undefined) {
     const where = references.format(ref);
-    throw new MoteError(
-      "MOTE_UNSUPPORTED_TRANSPORT",
-      `${where} holds one image without a name; see it with mote inspect`,
-    );
+    throw new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `${where} contains one image without a name; use mote inspect`);
   }
   const { transport, path } = ref;
   // The manifests of a docker-archive are generated: its images are found by name.

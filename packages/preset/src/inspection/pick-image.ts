@@ -67,9 +67,7 @@ async function assertPlatform(
   const own = bytes && configPlatform(bytes);
   if (own === undefined || new PlatformMatcher(parsePlatform(wanted)).matches(own)) return;
   const shown = formatPlatform(own);
-  throw new MoteError(
-    "MOTE_NO_PLATFORM",
-    `cannot open ${name}: it is not for ${wanted}; choose its own with --platform: ${shown}`,
-    { details: { digest: content.root.digest, wanted, platforms: [shown] } },
-  );
+  throw new MoteError("MOTE_NO_PLATFORM", `cannot open ${name}: it is not for ${wanted}; use --platform ${shown}`, {
+    details: { digest: content.root.digest, wanted, platforms: [shown] },
+  });
 }

@@ -45,8 +45,8 @@ export class HttpMembers implements FleetMembers, AsyncDisposable {
     }
     const code = response.status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_REGISTRY";
     const advice =
-      code === "MOTE_UNAUTHORIZED" ? "; check that all members have the same secret and the right time" : "";
-    throw new MoteError(code, `${url.host} responds to a member of its fleet with ${response.status}${advice}`, {
+      code === "MOTE_UNAUTHORIZED" ? "; check that all members have the same secret and synchronized clocks" : "";
+    throw new MoteError(code, `${url.host} responded to another member of its fleet with ${response.status}${advice}`, {
       details,
     });
   }
@@ -78,7 +78,9 @@ function begins(range: string | undefined, start: number, size: number): boolean
 function blobUrl(member: string, { digest }: Descriptor): URL {
   const url = URL.canParse(member) ? new URL(member) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    throw new MoteError("MOTE_REGISTRY", "the lease of a blob names no http or https URL", { details: { digest } });
+    throw new MoteError("MOTE_REGISTRY", "the lease of a blob does not have an http or https URL", {
+      details: { digest },
+    });
   }
   return new URL(`${url.pathname.replace(/\/+$/, "")}/api/fleet/blobs/${digest}`, url.origin);
 }

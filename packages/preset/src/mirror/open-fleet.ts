@@ -41,10 +41,7 @@ export async function openFleet(
 ): Promise<OpenedFleet> {
   const url = fleetUrl(given);
   if (cache.followMote === undefined) {
-    throw new MoteError(
-      "MOTE_CONFIG",
-      "one of several mirrors needs a cache in a directory, from which the others read",
-    );
+    throw new MoteError("MOTE_CONFIG", "a member of a fleet needs a cache directory, from which the others read");
   }
   const { hostCertificates } = await import("@mote/registry");
   const { leases, owned } = await openLeases(injected, shared);
@@ -81,7 +78,7 @@ function fleetUrl(text: string): string {
 
 /** Returns the error for one of several mirrors that mirrors nothing. */
 export function withoutUpstreams(): MoteError {
-  return new MoteError("MOTE_CONFIG", "one of several mirrors needs upstreams, which they fetch from once in total");
+  return new MoteError("MOTE_CONFIG", "a member of a fleet needs upstreams");
 }
 
 /** Prefers Redis, which is faster. @throws MOTE_CONFIG without any */
@@ -98,7 +95,7 @@ async function openLeases(
   if (tier !== undefined && hasLeases(tier)) return { leases: tier.fetchLeases };
   throw new MoteError(
     "MOTE_CONFIG",
-    "several mirrors need a bucket or a Redis in common; give --tier s3://BUCKET or --bic redis://HOST",
+    "a fleet needs a shared bucket or Redis; use --tier s3://BUCKET or --bic redis://HOST",
   );
 }
 

@@ -67,7 +67,7 @@ function readAddress(text: string): UpstreamAddress {
   if (name !== "" && url !== "") return { name, url };
   throw new MoteError(
     "MOTE_INVALID_REFERENCE",
-    "an upstream is NAME or NAME=URL, as in docker.io=http://127.0.0.1:5000",
+    "the upstream is not valid; use NAME or NAME=URL, such as docker.io=http://127.0.0.1:5000",
     {
       details: { position: 0, reason: "not an upstream" },
     },

@@ -170,5 +170,5 @@ function unknownEncoder(name: string): MoteError {
 }
 
 function otherBytes(digest: Digest): MoteError {
-  return new MoteError("MOTE_DIGEST_MISMATCH", `what it makes is not ${digest}`, { details: { digest } });
+  return new MoteError("MOTE_DIGEST_MISMATCH", `its output does not match ${digest}`, { details: { digest } });
 }

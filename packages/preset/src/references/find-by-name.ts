@@ -77,7 +77,7 @@ function isName(text: string): boolean {
 function ambiguous(text: string, how: string, candidates: readonly string[]): MoteError {
   const shown = candidates.slice(0, shownCandidates);
   const more = candidates.length > shown.length ? ` and ${candidates.length - shown.length} more` : "";
-  return new MoteError("MOTE_AMBIGUOUS", `${text} ${how} ${shown.join(", ")}${more}; give more of it`, {
+  return new MoteError("MOTE_AMBIGUOUS", `${text} ${how} ${shown.join(", ")}${more}; be more specific`, {
     details: { text, candidates },
   });
 }
@@ -86,7 +86,7 @@ function absent(text: string, similar: readonly string[]): MoteError {
   const hint = similar.length > 0 ? `, such as ${similar.slice(0, 3).join(", ")}` : "";
   return new MoteError(
     "MOTE_NOT_FOUND",
-    `cannot find ${text}: it is not in the cache; \`mote ls\` lists what is${hint}`,
+    `cannot find ${text}: it is not in the cache; run \`mote ls\` to list names${hint}`,
     {
       details: { text },
     },
@@ -96,7 +96,7 @@ function absent(text: string, similar: readonly string[]): MoteError {
 function tooShort(text: string): MoteError {
   return new MoteError(
     "MOTE_INVALID_DIGEST",
-    `${text} is too short; give ${shortestPrefix} digits of a digest or more`,
+    `${text} is too short; use at least ${shortestPrefix} digits of a digest`,
     {
       details: { text },
     },

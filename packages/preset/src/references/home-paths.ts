@@ -19,7 +19,7 @@ export function homeFor(text: string): string | undefined {
   const tilde = /^(?:[a-z-]+:(?:\/\/)?)?~(?:[/\\]|$)/.test(text) ? text.indexOf("~") : -1;
   if (home !== undefined || tilde < 0) return home;
   const reason = "there is no home folder for ~";
-  throw new MoteError("MOTE_INVALID_REFERENCE", `${text}: ${reason}; set HOME, or write the whole path`, {
+  throw new MoteError("MOTE_INVALID_REFERENCE", `${text}: ${reason}; set HOME, or use an absolute path`, {
     details: { text, position: tilde, reason },
   });
 }

@@ -49,7 +49,7 @@ export function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
     if (digest === wanted) return;
     throw new MoteError(
       "MOTE_DIGEST_MISMATCH",
-      `cannot move ${digest} to a destination that says ${wanted}; leave the digest out there, or choose the right source or platform`,
+      `cannot move ${digest} to a destination with the digest ${wanted}; omit that digest, or choose another source or platform`,
       { details: { digest, expected: wanted, actual: digest } },
     );
   };

@@ -77,7 +77,7 @@ export class SelectedPlatforms implements ContentSource {
     const { digest } = descriptor;
     if (digest === this.#index?.moved.digest) return this.#newBytes ?? this.#index.bytes;
     if (!this.#unselected.has(digest)) return this.#source.manifest(descriptor, options);
-    throw new MoteError("MOTE_NOT_FOUND", `${digest} is of a platform that is not selected`, { details: { digest } });
+    throw new MoteError("MOTE_NOT_FOUND", `${digest} is for a platform that is not selected`, { details: { digest } });
   }
 
   blob(descriptor: Descriptor, options?: BlobOptions): Promise<MoteReader> {

@@ -53,7 +53,7 @@ function localPlace(text: string, { references }: Parts): Exclude<Ref, { transpo
   if (ref.transport !== "oci" && ref.transport !== "oci-archive") {
     throw new MoteError(
       "MOTE_UNSUPPORTED_TRANSPORT",
-      `cannot sync to ${text}: several images go to docker://HOST, oci:DIR or oci-archive:FILE`,
+      `cannot sync to ${text}; use docker://HOST, oci:DIR or oci-archive:FILE for several images`,
       { details: { transport: ref.transport } },
     );
   }

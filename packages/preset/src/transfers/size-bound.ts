@@ -34,7 +34,7 @@ export class SizeBound {
       return await this.#cache.lease?.([], options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      this.#logger.warn("cannot lease what is being moved", { error });
+      this.#logger.warn("cannot lease the content of a transfer", { error });
       return undefined;
     }
   }

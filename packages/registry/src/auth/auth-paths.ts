@@ -32,7 +32,7 @@ export function defaultPathToStore(env: Environment): string {
   if (path !== undefined) return path;
   throw new MoteError(
     "MOTE_CONFIG",
-    "there is no home folder to store the login in; set HOME, or name a file by REGISTRY_AUTH_FILE or a folder by DOCKER_CONFIG",
+    "cannot store the login: there is no home folder; set HOME, REGISTRY_AUTH_FILE or DOCKER_CONFIG",
   );
 }
 

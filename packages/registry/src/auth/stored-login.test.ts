@@ -259,7 +259,7 @@ it("a 401 or 403 of the storage behind a registry is reported as such, and crede
     opened.push(storage, server);
     const refused = open(server, password).repository().manifest(image.manifest);
     expect(await codeOf(refused)).toBe(code);
-    expect(await shownBy(refused)).toContain(`${storage.host}, where ${server.host} redirects to, rejected`);
+    expect(await shownBy(refused)).toContain(`${storage.host}, to which ${server.host} redirects, rejected`);
     expect(storage.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
   }
 });

@@ -53,7 +53,7 @@ function readProxy(variable: string, text: string): ProxyServer {
       : "is not the URL of a proxy";
     throw new MoteError(
       "MOTE_CONFIG",
-      `${variable} ${scheme}; write http://HOST:PORT or https://HOST:PORT, or except hosts by NO_PROXY`,
+      `${variable} ${scheme}; write http://HOST:PORT or https://HOST:PORT, or exempt hosts with NO_PROXY`,
       { details: { variable } },
     );
   }

@@ -79,7 +79,7 @@ export class ReadEndpoints {
       this.#client.logger.info(`the mirror ${mirror} does not have it: ${error.message}`);
     } else if (!this.#failures.has(endpoint)) {
       this.#failures.set(endpoint, error);
-      this.#client.logger.warn(`the mirror ${mirror} is passed over: ${error.message}`, { mirror, code: error.code });
+      this.#client.logger.warn(`skipping the mirror ${mirror}: ${error.message}`, { mirror, code: error.code });
     }
   }
 
@@ -91,7 +91,7 @@ export class ReadEndpoints {
     }));
     const told = mirrors.map(({ mirror, code }) => `${mirror} [${code}]`).join(", ");
     const details = { ...error.details, mirrors };
-    return new MoteError(error.code, `${error.message}; its mirrors failed before: ${told}`, { cause: error, details });
+    return new MoteError(error.code, `${error.message}; its mirrors failed too: ${told}`, { cause: error, details });
   }
 }
 

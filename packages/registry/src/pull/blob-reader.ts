@@ -137,7 +137,7 @@ class BlobReader extends ReadOnceReader {
     }
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
-      `${subjectName(this.#subject)} closed the connection again and again while it sent ${digest}, the last time after ${offset} of ${size} bytes; retry later`,
+      `${subjectName(this.#subject)} kept closing the connection while it sent ${digest}, last after ${offset} of ${size} bytes; retry later`,
       { details: { ...this.#subject, expected: size, actual: offset, resumable: true }, cause },
     );
   }

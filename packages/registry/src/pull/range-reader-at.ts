@@ -16,7 +16,8 @@ export class RangeReaderAt implements MoteReaderAt {
 
   async readAt(into: Uint8Array, position: number, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     if (this.#closed) throw new MoteError("MOTE_CLOSED", "the reader is closed");
-    if (!Number.isSafeInteger(position) || position < 0) throw new TypeError(`position is a byte, and not ${position}`);
+    if (!Number.isSafeInteger(position) || position < 0)
+      throw new TypeError(`position must be a number of bytes, not ${position}`);
     const end = Math.min(position + into.byteLength, this.size);
     if (position >= end) return 0;
     await using reader = await this.#open(position, end, options.signal);

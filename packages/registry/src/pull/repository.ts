@@ -262,7 +262,7 @@ function checkReference(reference: string): string {
   if (reference.includes(":")) return parseDigest(reference);
   throw new MoteError(
     "MOTE_INVALID_REFERENCE",
-    `"${reference.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, and . _ - between them`,
+    `"${reference.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, _ . and -, and do not begin with . or -`,
     { details: { text: reference, position: 0, reason: "not a tag" } },
   );
 }

@@ -126,7 +126,7 @@ export class RegistryDestination implements ContentDestination {
     if (!isTagName(name)) {
       throw new MoteError(
         "MOTE_INVALID_NAME",
-        `"${name.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, and . _ - between them`,
+        `"${name.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, _ . and -, and do not begin with . or -`,
         { details: this.#api.subject({ digest, reference: name }) },
       );
     }

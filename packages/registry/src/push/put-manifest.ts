@@ -105,7 +105,7 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
   const subject = api.subject({ digest, reference: tag });
   return new MoteError(
     "MOTE_EXISTS",
-    `cannot set the tag ${subjectName(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
+    `cannot set the tag ${subjectName(subject)}:${tag} to ${digest}: it points to ${actual}, and the registry does not allow changing it (${cause.message}); use another tag, or allow tags to be overwritten there`,
     { cause, details: { ...subject, ...cause.details, actual, isReplaceable: false } },
   );
 }

@@ -10,7 +10,7 @@ export function networkError(subject: Subject, host: string, error: unknown, wha
   const code: MoteErrorCode = isLate ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
   const via = error instanceof Error && "via" in error ? ` by way of ${error.via}` : "";
   const says = failure === "proxy" && error instanceof Error ? error.message : advice(failure, `${reason}${via}`);
-  return new MoteError(code, `${host}: ${says} (asking for ${what})`, {
+  return new MoteError(code, `${host}: ${says} (requesting ${what})`, {
     details,
     cause: plain(error),
   });

@@ -39,7 +39,7 @@ export function statusError(subject: Subject, response: ErrorResponse, what: str
   if (isElsewhere && (status === 401 || status === 403)) {
     return new MoteError(
       status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_FORBIDDEN",
-      `${place}, where ${subject.registry} redirects to, rejected ${what}${because}; retry, or contact the registry's operator: credentials are not sent there`,
+      `${place}, to which ${subject.registry} redirects, rejected ${what}${because}; retry, or contact the registry's operator: credentials are not sent there`,
       { details },
     );
   }
@@ -54,7 +54,7 @@ export function statusError(subject: Subject, response: ErrorResponse, what: str
   if (status === 403) {
     return new MoteError(
       "MOTE_FORBIDDEN",
-      `${place} forbids ${what}${because}; ask its owner for access, or log in as a user who has it`,
+      `${place} denied access to ${what}${because}; ask its owner for access, or log in as a user who has it`,
       { details },
     );
   }

@@ -23,6 +23,6 @@ export async function instanceCredentials(env: Environment, { signal }: Cancella
   const headers = { "x-aws-ec2-metadata-token": token.trim() };
   const role = (await request("GET", folder, headers)).split("\n")[0]?.trim() ?? "";
   if (!/^[\w+=,.@-]{1,128}$/.test(role))
-    throw new MoteError("MOTE_UNAUTHORIZED", "this machine has no role; give it one");
+    throw new MoteError("MOTE_UNAUTHORIZED", "this machine has no role; assign one");
   return parseCredentialsDocument(await request("GET", folder + role, headers), base.host);
 }

@@ -88,7 +88,7 @@ export class ConditionalWrites {
 
   #warn(): void {
     if (!this.#hasWarned)
-      this.#logger.warn("the S3 service has no conditional writes, so that several members may fetch the same blob");
+      this.#logger.warn("the S3 service has no conditional writes, so several members may fetch the same blob");
     this.#hasWarned = true;
   }
 }

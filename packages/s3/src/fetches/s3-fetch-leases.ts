@@ -165,5 +165,5 @@ export class S3FetchLeases implements FetchLeases {
 }
 
 function contended(digest: Digest): MoteError {
-  return new MoteError("MOTE_IO", `other members change the lease of ${digest} all the time; try again later`);
+  return new MoteError("MOTE_IO", `the lease of ${digest} keeps changing; try again later`);
 }

@@ -104,7 +104,7 @@ export function removalErrorCode(s3Code: string): "MOTE_UNWRITABLE" | "MOTE_IO" 
 export function unexpectedResponse(what: string, why: string, cause?: unknown): MoteError {
   return new MoteError(
     "MOTE_IO",
-    `cannot ${what}: the response is not S3's (${printable(why, 120)}); check the endpoint and proxies`,
+    `cannot ${what}: the response is not from S3 (${printable(why, 120)}); check the endpoint and proxies`,
     { cause },
   );
 }

@@ -75,7 +75,7 @@ export class BlobSource {
     // A service without ranges sends the complete object.
     if (isPart && Number(range?.[1]) !== start) {
       response.discard();
-      throw new MoteError("MOTE_IO", `cannot read ${digest}: the service sent another range than requested`);
+      throw new MoteError("MOTE_IO", `cannot read ${digest}: the service sent a different range than requested`);
     }
     const size = Number(isPart ? range?.[3] : response.header("content-length"));
     const modifiedMs = headerTimeMs(response, "last-modified");
@@ -105,6 +105,6 @@ export function notFound(digest: Digest, bucket: string): MoteError {
 
 function infoOf(digest: Digest, size: number, response: S3Response): MoteInfo {
   if (!Number.isSafeInteger(size) || size < 0)
-    throw new MoteError("MOTE_IO", `cannot read ${digest}: the service does not say how large it is`);
+    throw new MoteError("MOTE_IO", `cannot read ${digest}: the service did not send its size`);
   return { digest, size, mediaType: response.header("content-type") || mediaTypes.octetStream };
 }

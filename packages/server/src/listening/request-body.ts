@@ -100,5 +100,5 @@ export class RequestBody {
 }
 
 function tooSlow(): MoteError {
-  return new MoteError("MOTE_TIMEOUT", "the client sends nothing, or too slowly");
+  return new MoteError("MOTE_TIMEOUT", "the client sent nothing, or too slowly");
 }

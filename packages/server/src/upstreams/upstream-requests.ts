@@ -179,7 +179,7 @@ async function openBlob(repository: UpstreamRepository, length: number, open: ()
       throw error;
     }
   });
-  if (opened === undefined) throw new MoteError("MOTE_NOT_FOUND", "the upstream does not have the blob any more");
+  if (opened === undefined) throw new MoteError("MOTE_NOT_FOUND", "the upstream no longer has the blob");
   const { reader, chunks } = opened;
   return { [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator](), close: () => reader.close() };
 }
