@@ -206,6 +206,8 @@ function recordManifestLocations(job: Job, locations: Locations, graph: Graph, r
   for (const { descriptor, from } of manifestsOf(graph, roots)) {
     if (from === "source") locations.recordFetched({ descriptor, ...locationsOf(descriptor) });
   }
+  // Linked blobs are not recorded at the destination either. So the blob-info cache is not even opened if nothing was fetched or sent.
+  if (job.destination?.linkable !== undefined && job.tallies.of("copied").count === 0) return;
   for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...locationsOf(descriptor) });
 }
 

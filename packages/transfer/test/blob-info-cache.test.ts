@@ -50,6 +50,33 @@ describe("with a blob-info cache, a transfer", () => {
     expect(await locate(bad, place("two.example", "x"))).toEqual([]);
   });
 
+  it("records nothing if all blobs are linked from the cache", async () => {
+    const recorded: string[] = [];
+    const bic = new MemoryBlobInfoCache();
+    const record = bic.recordKnownLocation.bind(bic);
+    bic.recordKnownLocation = (...known) => {
+      recorded.push(known[2]);
+      return record(...known);
+    };
+    source.ref = place("one.example", "app");
+    const image = addImage(source, "v1", [3000]);
+    const linking = async (name: string) => {
+      const destination = new MemoryDestination();
+      destination.ref = { transport: "oci", path: join(dir, name) };
+      const linkable = ({ digest }: Descriptor) => join(dir, `${name}-${digest}`);
+      const report = await transfer({
+        ...{ source, cache, bic, refCodec, refs: ["v1"] },
+        destination: Object.assign(destination, { linkable }),
+      });
+      return report.linked.count;
+    };
+    expect(await linking("first")).toBe(image.layers.length + 1);
+    expect(recorded.length).toBeGreaterThan(0);
+    recorded.length = 0;
+    expect(await linking("second")).toBe(image.layers.length + 1);
+    expect(recorded).toEqual([]);
+  });
+
   it("offers the destination at most five mount candidates on its registry, the source first", async () => {
     const bic = new MemoryBlobInfoCache();
     const locator = new LayerLocator(bic, refCodec);
