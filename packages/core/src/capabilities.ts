@@ -173,6 +173,8 @@ export interface Fillable {
   fill(
     digest: Digest,
     options?: Cancellable & {
+      /** That of the mote. Saves the request that finds it out. */
+      readonly mediaType?: string | undefined;
       /** Called with the number of bytes of the mote that are stored. Another caller's fetch does not call it. */
       readonly onBytes?: ((bytes: number) => void) | undefined;
     },
@@ -181,8 +183,8 @@ export interface Fillable {
 
 /** A cache that looks up many motes at once, because it is far away. */
 export interface BulkLookup {
-  /** Returns those of the motes that exist. `moteExists` may use the answers for some seconds. */
-  existing(digests: Iterable<Digest>, options?: Cancellable): Promise<ReadonlySet<Digest>>;
+  /** Returns those of the motes that exist, and their sizes in bytes. `moteExists` and `fill` may use the answers for some seconds. */
+  existing(digests: Iterable<Digest>, options?: Cancellable): Promise<ReadonlyMap<Digest, number>>;
 }
 
 /** Motes of a cache that wait to be written to another tier. `prune` does not remove them. They outlive the process. */

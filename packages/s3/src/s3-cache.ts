@@ -40,6 +40,7 @@ import { listBlobs } from "./prune/stored-blobs.js";
 import { BlobReader } from "./read/blob-reader.js";
 import { BlobReaderAt } from "./read/blob-reader-at.js";
 import { BlobSource, notFound } from "./read/blob-source.js";
+import { existingBlobs } from "./read/existing-blobs.js";
 import { QuarantineObjects } from "./read/quarantine-objects.js";
 import { UseRecords } from "./read/use-records.js";
 import { verifyBlobs } from "./read/verify-blobs.js";
@@ -139,6 +140,13 @@ export class S3Cache implements MoteCache {
     parseDigest(digest);
     const found = await this.#read(() => this.#source.find(digest, options), options);
     return found && { digest, size: found.size, mediaType: found.mediaType };
+  }
+
+  /** Lists the blobs, as far as a page answers for many of them; requests the heads of the other objects. */
+  async existing(digests: Iterable<Digest>, options: Cancellable = {}): Promise<ReadonlyMap<Digest, number>> {
+    const wanted = new Set([...digests].map(parseDigest));
+    const from = { bucket: this.#bucket, keys: this.#keys, source: this.#source };
+    return await this.#read(() => existingBlobs(from, wanted, options), options);
   }
 
   /** Returns the URL of the object, which needs a signature. */

@@ -22,7 +22,7 @@ import {
 import { chunksInTime, inTime } from "./time-limit.js";
 
 /** A far tier: a source of motes, which may also be written to. */
-export type Far = MoteSource & Partial<MoteStore> & Pick<MoteCache, "tags" | "verifyMote">;
+export type Far = MoteSource & Partial<MoteStore> & Pick<MoteCache, "tags" | "verifyMote" | "existing">;
 
 export interface FarTierOptions {
   readonly logger: Logger;
@@ -39,11 +39,16 @@ const unreachablePauseMs = 60_000;
 /** How long an answer about existence is used again. */
 const answerMs = 10_000;
 const maxAnswers = 20_000;
-/** Concurrent look-ups: 200 take two round trips. */
+/** Concurrent look-ups: 200 take two round trips, unless the tier looks up many at once. */
 const maxLookUps = 100;
+/** Motes that a tier looks up at once. */
+const maxBulk = 1_000;
 
 interface Answer {
-  readonly info: MoteInfo | undefined;
+  /** Undefined: the tier does not have it. */
+  readonly size: number | undefined;
+  /** Undefined if many were looked up at once. */
+  readonly mediaType: string | undefined;
   readonly untilMs: number;
 }
 
@@ -75,11 +80,55 @@ export class FarTier {
     return this.#breaker.retryAfterMs;
   }
 
-  /** Returns what the tier has. A tier that fails has nothing, and is reported by a warning. */
-  async find(digest: Digest, { signal }: Cancellable = {}): Promise<MoteInfo | undefined> {
-    const known = this.#answers.get(digest);
-    if (known !== undefined && performance.now() < known.untilMs) return known.info;
+  /** Returns what the tier has. A tier that fails has nothing, and is reported by a warning. `mediaType`: that of the mote, if it is known. */
+  async find(
+    digest: Digest,
+    { signal, mediaType }: Cancellable & { readonly mediaType?: string | undefined } = {},
+  ): Promise<MoteInfo | undefined> {
+    const known = this.#known(digest);
+    if (known !== undefined) {
+      const { size, mediaType: type = mediaType } = known;
+      if (size === undefined) return undefined;
+      if (type !== undefined) return { digest, size, mediaType: type };
+    }
     return untilAborted(this.#lookUps.get(digest) ?? this.#startLookUp(digest), signal);
+  }
+
+  /** Returns whether the tier has the mote. One that fails has nothing. */
+  async has(digest: Digest, options?: Cancellable): Promise<boolean> {
+    const known = this.#known(digest) ?? (await this.find(digest, options));
+    return known?.size !== undefined;
+  }
+
+  /** Returns those of the motes that the tier has, and their sizes in bytes. One that fails has nothing. */
+  async existing(digests: readonly Digest[], options: Cancellable = {}): Promise<ReadonlyMap<Digest, number>> {
+    const sizes = new Map<Digest, number>();
+    const add = (digest: Digest, size: number | undefined) => void (size !== undefined && sizes.set(digest, size));
+    const unknown = digests.filter((digest) => this.#known(digest) === undefined);
+    for (const digest of digests) add(digest, this.#known(digest)?.size);
+    if (this.far.existing === undefined || unknown.length < 2) {
+      await Promise.all(unknown.map(async (digest) => add(digest, (await this.find(digest, options))?.size)));
+      return sizes;
+    }
+    try {
+      // To open the tier has a time limit of its own.
+      if (!this.#isOpen) await this.request(async () => {}, options);
+      for (let at = 0; at < unknown.length; at += maxBulk) {
+        const some = unknown.slice(at, at + maxBulk);
+        const found = await this.request(async (far, signal) => {
+          const existing = await far.existing?.(some, { signal });
+          return some.map((digest) => [digest, checkSize(digest, existing?.get(digest))] as const);
+        }, options);
+        for (const [digest, size] of found) {
+          this.#record(digest, size === undefined ? undefined : { size });
+          add(digest, size);
+        }
+      }
+    } catch {
+      // The warning has been logged.
+      options.signal?.throwIfAborted();
+    }
+    return sizes;
   }
 
   /** Does not ask the tier for a mote for a while. */
@@ -172,8 +221,13 @@ export class FarTier {
     }
   }
 
-  #record(digest: Digest, info: MoteInfo | undefined): void {
-    this.#answers.set(digest, { info, untilMs: performance.now() + answerMs });
+  #known(digest: Digest): Answer | undefined {
+    const known = this.#answers.get(digest);
+    return known !== undefined && performance.now() < known.untilMs ? known : undefined;
+  }
+
+  #record(digest: Digest, info: { readonly size: number; readonly mediaType?: string } | undefined): void {
+    this.#answers.set(digest, { size: info?.size, mediaType: info?.mediaType, untilMs: performance.now() + answerMs });
   }
 
   async #acquire(): Promise<void> {
@@ -234,13 +288,14 @@ export class FarTier {
 /** Returns the size and media type that a tier has told. @throws MOTE_CORRUPT if the size is not valid */
 function checkInfo(digest: Digest, info: MoteInfo | undefined): MoteInfo | undefined {
   if (info === undefined) return undefined;
-  const { size, mediaType } = info;
-  if (!Number.isSafeInteger(size) || size < 0) {
-    throw new MoteError("MOTE_CORRUPT", `the tier reports a wrong size of ${digest}: ${size} bytes`, {
-      details: { digest },
-    });
-  }
-  return { digest, size, mediaType: String(mediaType) };
+  return { digest, size: checkSize(digest, info.size), mediaType: String(info.mediaType) };
+}
+
+function checkSize<Size extends number | undefined>(digest: Digest, size: Size): Size {
+  if (size === undefined || (Number.isSafeInteger(size) && size >= 0)) return size;
+  throw new MoteError("MOTE_CORRUPT", `the tier reports a wrong size of ${digest}: ${size} bytes`, {
+    details: { digest },
+  });
 }
 
 /** Returns whether the tier works, although it does not have the content, or has other bytes. */

@@ -17,13 +17,14 @@ import { areWrongBytes, type FarTier } from "./far-tier.js";
 import { FillReader } from "./fill-reader.js";
 
 export interface FillOptions extends Cancellable {
+  /** That of the mote. Saves the request that finds it out. */
+  readonly mediaType?: string | undefined;
   /** Called with the number of bytes of the mote that are stored, by the call that starts the fetch. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
-interface FetchOptions {
+interface FetchOptions extends FillOptions {
   readonly signal: AbortSignal;
-  readonly onBytes: ((bytes: number) => void) | undefined;
   /** Called when the near cache has a writer. */
   readonly wrote: () => void;
 }
@@ -61,8 +62,8 @@ export class Fills {
   }
 
   /** Fetches a mote that the near cache does not have. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_UNREACHABLE · what the near cache throws */
-  async fill(digest: Digest, { signal = never, onBytes }: FillOptions = {}): Promise<void> {
-    await this.#start(digest, onBytes).fetch.join(signal);
+  async fill(digest: Digest, options: FillOptions = {}): Promise<void> {
+    await this.#start(digest, options).fetch.join(options.signal ?? never);
   }
 
   /** Reads a mote that the near cache does not have. One that is read completely is stored. @throws as `fill` */
@@ -128,7 +129,7 @@ export class Fills {
     };
   }
 
-  #start(digest: Digest, onBytes?: (bytes: number) => void): Fill {
+  #start(digest: Digest, options: FillOptions = {}): Fill {
     const running = this.#fills.get(digest);
     if (running !== undefined) return running;
     let wrote = () => {};
@@ -136,7 +137,7 @@ export class Fills {
       wrote = resolve;
     });
     const fetch = new InFlightFetch(
-      (signal) => this.#fetch(digest, { signal, onBytes, wrote }),
+      (signal) => this.#fetch(digest, { ...options, signal, wrote }),
       () => {
         if (this.#fills.get(digest) === fill) this.#fills.delete(digest);
       },
@@ -178,13 +179,13 @@ export class Fills {
 
   async #fetchOnce(
     digest: Digest,
-    options: Pick<FetchOptions, "signal" | "onBytes"> & {
+    options: Omit<FetchOptions, "wrote"> & {
       readonly verifyOnRead: boolean;
       readonly begin: (offset: number) => void;
     },
   ): Promise<void> {
-    const { signal, onBytes = () => {}, verifyOnRead, begin } = options;
-    const info = await this.#far.find(digest, { signal });
+    const { signal, mediaType, onBytes = () => {}, verifyOnRead, begin } = options;
+    const info = await this.#far.find(digest, { signal, mediaType });
     if (info === undefined) throw notFound(digest);
     const far = this.#far;
     await fetchIntoCache({

@@ -136,17 +136,16 @@ export class TierTags implements TagStore {
   /** Returns a part of the image that the near cache has and the tier lacks. Parts that neither has are those of other platforms. */
   async #missing({ descriptor, missing, attempts }: FarName): Promise<Digest | undefined> {
     // What the tier lacked is asked for again.
-    const isInTier = (digest: Digest) => {
-      if (attempts > 0) this.#far.forget(digest);
-      return this.#far.find(digest).then((info) => info !== undefined);
-    };
+    const forget = (digest: Digest) => attempts > 0 && this.#far.forget(digest);
     const first = missing ?? descriptor.digest;
-    if (!(await isInTier(first))) return first;
-    const { digests } = await readClosure(descriptor, (node) => this.#children(node));
-    const absent = await Promise.all(
-      [...digests].map(async (digest) => (await this.#cache.moteExists(digest)) && !(await isInTier(digest))),
-    );
-    return [...digests].find((_, at) => absent[at]);
+    forget(first);
+    if (!(await this.#far.has(first))) return first;
+    const digests = [...(await readClosure(descriptor, (node) => this.#children(node))).digests];
+    const isNear = await Promise.all(digests.map((digest) => this.#cache.moteExists(digest)));
+    const needed = digests.filter((_, at) => isNear[at]);
+    needed.forEach(forget);
+    const inTier = await this.#far.existing(needed);
+    return needed.find((digest) => !inTier.has(digest));
   }
 
   async #children(node: GraphNode): Promise<ManifestChildren | undefined> {

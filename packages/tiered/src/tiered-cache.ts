@@ -155,16 +155,24 @@ export class TieredCache implements MoteCache {
   // Without an asynchronous function of its own, as `moteReader`: looking up what is near must cost nothing more.
   moteExists(digest: Digest, options?: Cancellable): Promise<boolean> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
-    return this.near
-      .moteExists(digest, options)
-      .then((isNear) => isNear || this.#tier.find(digest, options).then((info) => info !== undefined));
+    return this.near.moteExists(digest, options).then((isNear) => isNear || this.#tier.has(digest, options));
   }
 
-  /** Returns those of the motes that exist. The far tier is asked for many at once. */
-  async existing(digests: Iterable<Digest>, options?: Cancellable): Promise<ReadonlySet<Digest>> {
-    const wanted = [...new Set(digests)];
-    const exist = await Promise.all(wanted.map((digest) => this.moteExists(digest, options)));
-    return new Set(wanted.filter((_, at) => exist[at]));
+  /** Returns those of the motes that exist, and their sizes in bytes. The far tier is asked for many at once. */
+  async existing(digests: Iterable<Digest>, options?: Cancellable): Promise<ReadonlyMap<Digest, number>> {
+    this.#assertOpen();
+    const sizes = new Map<Digest, number>();
+    const missing = new Set(digests);
+    await Promise.all(
+      [...missing].map(async (digest) => {
+        const info = await this.near.find(digest, options);
+        if (info === undefined) return;
+        missing.delete(digest);
+        sizes.set(digest, info.size);
+      }),
+    );
+    for (const [digest, size] of await this.#tier.existing([...missing], options)) sizes.set(digest, size);
+    return sizes;
   }
 
   async find(digest: Digest, options?: Cancellable): Promise<MoteInfo | undefined> {

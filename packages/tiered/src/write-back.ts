@@ -247,7 +247,7 @@ export class WriteBack {
       if (isCommitted) this.#logger.warn("a mote was removed before it was written to the tier", { digest });
       return;
     }
-    if ((await this.#far.find(digest, { signal }))?.size === info.size) return;
+    if ((await this.#far.find(digest, { signal, mediaType: mote.mediaType }))?.size === info.size) return;
     const limitMs = Math.max(this.#minLimitMs, (info.size / minBytesPerSecond) * 1000);
     await this.#far.request((far, limit) => this.#copy(far, { ...info, mediaType: mote.mediaType }, limit), {
       signal,

@@ -118,9 +118,45 @@ describe("existence", () => {
     const digests = Array.from({ length: 200 }, (_, at) => digestBytes(smallOf(at)));
     const existing = cache.existing(digests);
     expect(await far.answerAll()).toBe(2);
-    expect([...(await existing)]).toEqual([digests[0]]);
+    expect([...(await existing)]).toEqual([[digests[0], smallOf(0).byteLength]]);
     expect(await cache.moteExists(digests[1] ?? digest)).toBe(false);
     expect(far.asked).toBe(200);
+  });
+
+  it("asks a tier for many motes in one call if it can, and for their media types only if they are not known", async () => {
+    const far = new BulkCache();
+    for (const at of [0, 1]) await put(far, smallOf(at));
+    await using cache = new TieredCache(new MemoryCache(), far, { write: "none" });
+    const digests = Array.from({ length: 50 }, (_, at) => digestBytes(smallOf(at)));
+    const [first = digest, second = digest, third = digest] = digests;
+    const existing = await cache.existing(digests);
+    expect([...existing.keys()]).toEqual([first, second]);
+    expect(await Promise.all([first, second, third].map((each) => cache.moteExists(each)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    await cache.fill(first, { mediaType: "text/plain" });
+    expect(await cache.near.find(first)).toMatchObject({ mediaType: "text/plain" });
+    expect([far.bulks, far.finds]).toEqual([1, 0]);
+    await cache.fill(second);
+    expect(await cache.near.find(second)).toMatchObject({ mediaType: "application/octet-stream" });
+    expect([far.bulks, far.finds]).toEqual([1, 1]);
+  });
+
+  it("has nothing of a tier that fails to look up many motes, or says what cannot be", async () => {
+    const far = new BulkCache();
+    await put(far, smallOf(0));
+    const { logger, warnings } = collectWarnings();
+    await using cache = new TieredCache(new MemoryCache(), far, { write: "none", logger });
+    const digests = [digestBytes(smallOf(0)), digestBytes(smallOf(1))];
+    far.lie = () => new Map([[digests[0] ?? digest, -1]]);
+    expect((await cache.existing(digests)).size).toBe(0);
+    far.lie = () => {
+      throw new MoteError("MOTE_IO", "it has failed");
+    };
+    expect((await cache.existing(digests)).size).toBe(0);
+    expect(warnings).toEqual([expect.stringContaining("the tier has failed; continuing without it")]);
   });
 
   it("warns once if the tier fails, does not ask it for a while, and answers from the near cache", async () => {
@@ -313,6 +349,29 @@ class ReadOnlyFar extends FaultyFar {
     this.calls.push("createMote");
     if (this.isReadOnly) throw new MoteError("MOTE_UNWRITABLE", "access denied");
     return super.createMote(wanted, type);
+  }
+}
+
+/** A cache that looks up many motes at once. */
+class BulkCache extends MemoryCache {
+  bulks = 0;
+  finds = 0;
+  lie: (() => ReadonlyMap<Digest, number>) | undefined;
+
+  override async find(wanted: Digest, options?: Cancellable): Promise<MoteInfo | undefined> {
+    this.finds++;
+    return super.find(wanted, options);
+  }
+
+  async existing(wanted: Iterable<Digest>): Promise<ReadonlyMap<Digest, number>> {
+    this.bulks++;
+    if (this.lie !== undefined) return this.lie();
+    const sizes = new Map<Digest, number>();
+    for (const each of wanted) {
+      const info = await super.find(each);
+      if (info !== undefined) sizes.set(each, info.size);
+    }
+    return sizes;
   }
 }
 

@@ -136,7 +136,8 @@ export class BlobMove {
     const { cache } = this.#job;
     if (cache.fill === undefined) return false;
     const onBytes = reportProgress(this.#job, this.#blob.descriptor);
-    const isFilled = await readingCache(cache.fill(this.#digest, { signal: this.#signal, onBytes }));
+    const { mediaType } = this.#blob.descriptor;
+    const isFilled = await readingCache(cache.fill(this.#digest, { signal: this.#signal, onBytes, mediaType }));
     if (isFilled) this.#job.emit({ type: "fill", digest: this.#digest, size: this.#size });
     return isFilled;
   }

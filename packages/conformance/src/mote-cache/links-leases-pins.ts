@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Digest } from "@mote/core";
+import { type Digest, digestBytes } from "@mote/core";
 import {
   begin,
   errorCodeOf,
@@ -15,7 +15,7 @@ import {
 } from "../sample-motes.js";
 import type { CacheTests } from "./cache-tests.js";
 
-/** Tests `motes`, `linkTo`, `lease`, `pinned` and `tags`, if the cache has them. */
+/** Tests `motes`, `existing`, `linkTo`, `lease`, `pinned` and `tags`, if the cache has them. */
 export function linksLeasesAndPins({ describe, expect, test }: CacheTests): void {
   describe("the optional methods of a mote cache", () => {
     test("list exactly the stored motes", async (cache) => {
@@ -28,6 +28,18 @@ export function linksLeasesAndPins({ describe, expect, test }: CacheTests): void
       for await (const { digest } of cache.motes()) found.push(digest);
       await writer.abort();
       expect(found.sort()).toEqual([small.digest, other.digest].sort());
+    });
+
+    test("tell which of many motes exist, and their sizes", async (cache) => {
+      if (cache.existing === undefined) return;
+      await put(cache, small);
+      await put(cache, other);
+      const missing = Array.from({ length: 40 }, (_, at) => digestBytes(new TextEncoder().encode(`missing ${at}`)));
+      const existing = await cache.existing([...missing, other.digest, small.digest, small.digest]);
+      expect([...existing].sort()).toEqual(
+        [small, other].map(({ digest, bytes }) => [digest, bytes.byteLength]).sort(),
+      );
+      expect((await cache.existing([])).size).toBe(0);
     });
 
     test("link a stored mote to a path, replacing a file there", (cache) =>

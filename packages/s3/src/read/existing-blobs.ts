@@ -1,0 +1,81 @@
+import { setMaxListeners } from "node:events";
+import { type Cancellable, type Digest, hasCode } from "@mote/core";
+import type { Bucket } from "../bucket/bucket.js";
+import type { BucketKeys } from "../bucket/keys.js";
+import type { BlobSource } from "./blob-source.js";
+
+/** Blobs that a page of a listing must answer for: it costs as much as a dozen look-ups on AWS, and as much time as some dozens. */
+const minAnswers = 32;
+const maxLookUps = 200;
+const maxPages = 8;
+const pageSize = 1000;
+/** A service that takes longer for a page, because the bucket is large, is asked for single objects. */
+const maxPageMs = 4_000;
+
+/**
+ * Returns those of the blobs that exist, and their sizes in bytes. One page of a listing answers for all blobs of a small bucket, and for those
+ * of a range of keys in a larger one; its first page tells how many. What no page answers for is looked up.
+ */
+export async function existingBlobs(
+  from: { readonly bucket: Bucket; readonly keys: BucketKeys; readonly source: BlobSource },
+  digests: ReadonlySet<Digest>,
+  options: Cancellable = {},
+): Promise<Map<Digest, number>> {
+  const { bucket, keys, source } = from;
+  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
+  // Each request listens to it.
+  setMaxListeners(maxLookUps, signal);
+  const found = new Map<Digest, number>();
+  // Keys of blobs are ASCII, so that this is the order of listings.
+  const wanted = [...digests].sort((a, b) => (keys.blob(a) < keys.blob(b) ? -1 : 1));
+
+  /** Returns the blobs that a page, from the first of them on, does not answer for. */
+  const askPage = async (some: readonly Digest[]): Promise<readonly Digest[]> => {
+    const first = some[0] && keys.blob(some[0]);
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), maxPageMs);
+    let listed = 0;
+    try {
+      for await (const { key, size } of bucket.list(keys.blobs, "look up blobs", {
+        ...{ signal: AbortSignal.any([signal, limit.signal]), pageSize, after: first?.slice(0, -1) },
+      })) {
+        const digest = keys.blobAt(key);
+        if (digest !== undefined && digests.has(digest)) found.set(digest, size);
+        if (++listed === pageSize) return some.filter((digest) => keys.blob(digest) > key);
+      }
+      return [];
+    } catch (error) {
+      signal.throwIfAborted();
+      // A listing may not be allowed, implemented or in order.
+      if (limit.signal.aborted || hasCode(error, "MOTE_IO", "MOTE_FORBIDDEN")) return some;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  let rest: readonly Digest[] = wanted;
+  if (wanted.length >= minAnswers) rest = await askPage(wanted);
+  const answered = wanted.length - rest.length;
+  if (answered >= minAnswers) rest = (await inTurns(slices(rest, answered), maxPages, askPage)).flat();
+  await inTurns(rest, maxLookUps, async (digest) => {
+    const info = await source.find(digest, { signal });
+    if (info !== undefined) found.set(digest, info.size);
+  });
+  return found;
+}
+
+/** Calls `run` for so many at a time. */
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  run: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const some of slices(items, atOnce)) results.push(...(await Promise.all(some.map(run))));
+  return results;
+}
+
+function slices<Item>(items: readonly Item[], size: number): (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
