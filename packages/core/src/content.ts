@@ -84,6 +84,8 @@ export interface TimeLimited extends CallOptions {
 export interface ResolveOptions extends TimeLimited {
   /** Whether `manifest` is called next, so that the source may fetch the manifest in the same request. Default false. */
   readonly manifestFollows?: boolean | undefined;
+  /** Whether blobs are probably read next, so that the source may open connections for them with this request. Default false. */
+  readonly blobsFollow?: boolean | undefined;
 }
 
 export interface ManifestOptions extends CallOptions {

@@ -12,7 +12,7 @@ import type { Subject } from "./reports/subject.js";
 
 export interface ExchangeRequest
   extends EventOptions,
-    Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse"> {
+    Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse" | "spares"> {
   readonly subject: Subject;
   /** Headers for the URL's origin only. Undefined unless it is the registry or its token service. */
   readonly secretHeaders: Readonly<Record<string, string>> | undefined;
@@ -47,7 +47,7 @@ export class Exchanges {
 
   /** Keeps secrets within their origin: after a redirect left it, none is sent again. */
   async send(request: ExchangeRequest): Promise<RegistryResponse> {
-    const { method, body, signal, bulk, reuse, subject, secretHeaders } = request;
+    const { method, body, signal, bulk, reuse, spares, subject, secretHeaders } = request;
     const { plainHttp } = this.#options;
     let url = request.url;
     let crossOrigin = secretHeaders === undefined;
@@ -59,7 +59,8 @@ export class Exchanges {
         ...(crossOrigin ? {} : secretHeaders),
         ...request.headers,
       };
-      const response = await this.#exchange({ method, url, headers, body, signal, bulk, reuse, crossOrigin }, request);
+      const sent = { method, url, headers, body, signal, bulk, reuse, spares, crossOrigin };
+      const response = await this.#exchange(sent, request);
       const location = isRedirect(response.status, method) ? response.header("location") : undefined;
       if (location === undefined) {
         const secrets = hop > 0 || crossOrigin ? secretsInQuery(url) : [];

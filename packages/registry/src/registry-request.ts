@@ -4,7 +4,9 @@ import type { HttpRequest, HttpResponse } from "./http/http-transport.js";
 import type { RetryPolicy } from "./http/retry.js";
 
 /** A request to a registry's API. */
-export interface RegistryRequest extends Cancellable, Pick<HttpRequest, "method" | "url" | "bulk" | "reuse"> {
+export interface RegistryRequest
+  extends Cancellable,
+    Pick<HttpRequest, "method" | "url" | "bulk" | "reuse" | "spares"> {
   readonly access: Access;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A request with a stream is never repeated. */

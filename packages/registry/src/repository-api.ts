@@ -15,7 +15,17 @@ export interface RepositoryRequest
   extends CallOptions,
     Pick<
       RegistryRequest,
-      "method" | "what" | "headers" | "body" | "accepts" | "repeat" | "bulk" | "reuse" | "crossOrigin" | "until"
+      | "method"
+      | "what"
+      | "headers"
+      | "body"
+      | "accepts"
+      | "repeat"
+      | "bulk"
+      | "reuse"
+      | "crossOrigin"
+      | "until"
+      | "spares"
     > {
   /** A path below the repository, or a URL from the registry. */
   readonly path: string | URL;
@@ -106,7 +116,7 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | keyof CallOptions> & {
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | "spares" | keyof CallOptions> & {
       /** In bytes, if known. */
       readonly size?: number;
     },

@@ -31,7 +31,7 @@ export async function findRoots(
   const configs = new ConfigReader(job);
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
-    const options = job.callOptions();
+    const options = { ...job.callOptions(), blobsFollow: true };
     const resolving = async () => (await resolveFromCache(loader, ref)) ?? (await job.source.resolve(ref, options));
     // The media type in the manifest takes precedence over that of a registry's header or a layout's entry.
     const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), options.signal));

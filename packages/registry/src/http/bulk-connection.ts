@@ -39,7 +39,8 @@ export class BulkConnection {
   isSuccess = false;
   /** Whether the other side closed the connection cleanly. */
   #hasEnded = false;
-  #isOver = false;
+  /** Whether no response is being received. */
+  #isOver = true;
   #isResting = false;
   #wake = () => {};
   #onGone: (() => void) | undefined;
@@ -139,6 +140,11 @@ export class BulkConnection {
     this.#retained = bytes.buffer;
     this.#isOver = true;
     return bytes;
+  }
+
+  /** Calls `act` when the host has accepted the connection. */
+  onConnected(act: () => void): void {
+    this.#socket.once("connect", act);
   }
 
   /** Whether it can send another request. */

@@ -57,6 +57,41 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
+describe("spare connections", () => {
+  it("are opened with the first request, and used by later ones", async () => {
+    const { server, url } = await serve((_request, response) => response.end("content"));
+    let connections = 0;
+    const four = new Promise<void>((resolve) => {
+      server.on("connection", () => {
+        if (++connections === 4) resolve();
+      });
+    });
+    const direct = transport();
+    await read(await direct.exchange({ method: "GET", url, headers: {}, bulk: true, spares: 3 }));
+    await four;
+    const bodies = await Promise.all([1, 2, 3, 4].map(async () => read(await ask(direct, url))));
+    expect(bodies.map(String)).toEqual(["content", "content", "content", "content"]);
+    await read(await direct.exchange({ method: "GET", url, headers: {}, bulk: true, spares: 3 }));
+    expect(connections).toBe(4);
+  });
+
+  it("that the host closes are replaced", async () => {
+    const sockets: Socket[] = [];
+    const { server, url } = await serve((_request, response) => response.end("content"));
+    const two = new Promise<void>((resolve) => {
+      server.on("connection", (socket) => {
+        if (sockets.push(socket) === 2) resolve();
+      });
+    });
+    const direct = transport();
+    await read(await direct.exchange({ method: "GET", url, headers: {}, bulk: true, spares: 1 }));
+    await two;
+    for (const socket of sockets) socket.destroy();
+    const bodies = await Promise.all([1, 2].map(async () => read(await ask(direct, url))));
+    expect(bodies.map(String)).toEqual(["content", "content"]);
+  });
+});
+
 describe("a long body", () => {
   it("is read unchanged, one after the other on one connection, with the headers of the request", async () => {
     const seen: unknown[] = [];

@@ -43,6 +43,7 @@ export class BulkTransport {
       signal?.throwIfAborted();
       const resting = this.#rested(url);
       const connection = resting ?? this.#connect(url, secure);
+      if (resting === undefined) this.#connectSpares(connection, request, secure);
       const onAbort = () => connection.destroy(asError(signal?.reason));
       signal?.addEventListener("abort", onAbort, { once: true });
       headLimit?.onExceeded((error) => connection.destroy(error));
@@ -76,6 +77,14 @@ export class BulkTransport {
     const connection = new BulkConnection(url, this.#options, secure);
     this.#open.add(connection);
     return connection;
+  }
+
+  /** Not before the first connection is accepted, so that a host that cannot be reached is tried once. */
+  #connectSpares(first: BulkConnection, { url, spares = 0 }: HttpRequest, secure: typeof connectTls | undefined): void {
+    if (spares === 0) return;
+    first.onConnected(() => {
+      for (let count = 0; count < spares && !this.#closed; count++) this.#rest(url, this.#connect(url, secure));
+    });
   }
 
   #drop(connection: BulkConnection): void {

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly bulk?: boolean | undefined;
   /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
+  /** With `bulk`: how many further connections to open if this request opens one, for requests that are about to follow. */
+  readonly spares?: number | undefined;
 }
 
 /** Ends an exchange whose response head takes too long: a signal of its own would cost more than a small response. */

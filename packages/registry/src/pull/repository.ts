@@ -44,6 +44,9 @@ import { summarizeReferrers } from "./referrer-summary.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
 import { listTagPage } from "./tags.js";
 
+/** Besides the one of the manifest: on a distant registry, blobs would wait for the handshakes. */
+const spareConnections = 3;
+
 /**
  * One repository on one registry, to read from (distribution-spec, "Pull"). Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
  * MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`
@@ -72,7 +75,8 @@ export class RegistryRepository implements ContentSource {
     const reference = this.referenceOf(ref);
     const request = this.#limited(options);
     if (options.manifestFollows) {
-      const { descriptor, bytes } = await this.#load(reference, request);
+      const spares = options.blobsFollow ? spareConnections : 0;
+      const { descriptor, bytes } = await this.#load(reference, { ...request, spares });
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
     }
@@ -250,7 +254,7 @@ export class RegistryRepository implements ContentSource {
   }
 }
 
-type LimitedRequest = CallOptions & Pick<RepositoryRequest, "until">;
+type LimitedRequest = CallOptions & Pick<RepositoryRequest, "until" | "spares">;
 
 interface ResolvedManifest {
   readonly descriptor: Descriptor;
