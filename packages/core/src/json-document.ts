@@ -42,13 +42,23 @@ const [bit, opening, closing] = [0x20, 0x7b, 0x7d];
 /** Returns the maximum nesting of brackets outside of strings. The text need not be valid JSON. */
 function depthOf(bytes: Uint8Array): number {
   let [depth, deepest] = [0, 0];
-  let isInString = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
-    if (byte === quote) isInString = !isInString;
-    else if (isInString) at += byte === backslash ? 1 : 0;
+    if (byte === quote) at = endOfString(bytes, at);
     else if ((byte | bit) === opening) deepest = Math.max(deepest, ++depth);
     else if ((byte | bit) === closing) depth--;
   }
   return deepest;
+}
+
+/** Returns the position of the quote that ends a string, or the length of the text. Most of a manifest is in strings. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  for (let from = start + 1; ; ) {
+    const end = bytes.indexOf(quote, from);
+    if (end < 0) return bytes.length;
+    let slashes = 0;
+    while (end - slashes > from && bytes[end - slashes - 1] === backslash) slashes++;
+    if (slashes % 2 === 0) return end;
+    from = end + 1;
+  }
 }

@@ -41,6 +41,8 @@ export class LayoutDestination implements ContentDestination {
   #closed = false;
   #made: string | undefined;
   #checked = false;
+  /** The folder of blobs that was found in this turn of the event loop. */
+  #found: string | undefined;
   #cleaning: Promise<void> | undefined;
 
   constructor(dir: string) {
@@ -125,13 +127,20 @@ export class LayoutDestination implements ContentDestination {
   }
 
   /**
-   * Repeated for every blob, as another process may have removed the empty folders; it costs two system calls. That process removes the marker
-   * after these, so it is checked again before each manifest.
+   * Repeated in each turn of the event loop, as another process may have removed the empty folders; it costs two system calls. That process
+   * removes the marker after these, so it is checked again before each manifest.
    */
   #prepare(blobs: string, { checksMarker }: { readonly checksMarker: boolean }): void {
     this.#assertLayoutOrEmpty();
     try {
-      if (!checksMarker && isRealFolder(dirname(blobs)) && isRealFolder(blobs)) return;
+      if (!checksMarker && this.#found === blobs) return;
+      if (!checksMarker && isRealFolder(dirname(blobs)) && isRealFolder(blobs)) {
+        this.#found = blobs;
+        setImmediate(() => {
+          this.#found = undefined;
+        });
+        return;
+      }
       const made = makeFolders(this.#dir);
       this.#made ??= made;
       if (!existsSync(markerPath(this.#dir))) {
