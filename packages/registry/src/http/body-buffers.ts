@@ -1,9 +1,9 @@
 import { bodyBufferBytes } from "./http-transport.js";
 
-/** For a long body: each chunk costs the same work, however long it is. */
-const longBufferBytes = 2 * bodyBufferBytes;
+/** Bodies from this length on are read into longer buffers: each chunk costs the same work, however long it is. */
 const longBodyBytes = 32 * 1024 * 1024;
-/** With more connections, all buffers are short, so that memory stays bounded. */
+/** With more connections, buffers are shorter, so that memory stays bounded. */
+const veryFewConnections = 2;
 const fewConnections = 6;
 const mostSpareBytes = 4 * 1024 * 1024;
 
@@ -16,8 +16,7 @@ export class BodyBuffers {
 
   /** @param bodyBytes the length of the body */
   take(bodyBytes: number): Buffer {
-    const isLong = bodyBytes >= longBodyBytes && this.connections <= fewConnections;
-    const length = isLong ? longBufferBytes : bodyBufferBytes;
+    const length = bodyBytes < longBodyBytes ? bodyBufferBytes : this.#longBytes();
     const at = this.#spare.findIndex(({ byteLength }) => byteLength === length);
     const [found] = at < 0 ? [] : this.#spare.splice(at, 1);
     if (found === undefined) return Buffer.allocUnsafeSlow(length);
@@ -25,9 +24,15 @@ export class BodyBuffers {
     return found;
   }
 
+  #longBytes(): number {
+    if (this.connections <= veryFewConnections) return 4 * bodyBufferBytes;
+    return this.connections <= fewConnections ? 2 * bodyBufferBytes : bodyBufferBytes;
+  }
+
   putBack(buffer: Buffer): void {
-    if (this.#spareBytes + buffer.byteLength > mostSpareBytes) return;
     this.#spare.push(buffer);
     this.#spareBytes += buffer.byteLength;
+    // The oldest may have a length that is not used any more.
+    while (this.#spareBytes > mostSpareBytes) this.#spareBytes -= this.#spare.shift()?.byteLength ?? 0;
   }
 }
