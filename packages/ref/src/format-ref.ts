@@ -37,7 +37,7 @@ function shortName(
 ): string {
   if (registry !== DEFAULT_REGISTRY) return `${registry}/${repository}`;
   const slash = repository.indexOf("/");
-  if (isHost(repository, 0, slash)) return `${registry}/${repository}`;
+  if (slash > 0 && isHost(repository.slice(0, slash))) return `${registry}/${repository}`;
   const rest = repository.slice(LIBRARY.length);
   const isOfficial = repository.startsWith(LIBRARY) && !rest.includes("/");
   const isAmbiguous = isAlgorithm(rest) || (avoidTransports && isTransport(rest, transports));

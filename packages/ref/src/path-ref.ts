@@ -1,18 +1,5 @@
 import { isDigest, type PathRef, type PathTransport } from "@mote/core";
-import {
-  AT,
-  BACKSLASH,
-  COLON,
-  isAlphanumeric,
-  isControl,
-  isDigit,
-  isHex,
-  isTagCharacter,
-  isUpper,
-  isWord,
-  SLASH,
-} from "./char-class.js";
-import { parseDigestSuffix, parseRegistryRef, scanTag } from "./registry-ref.js";
+import { isLowerHex, parseDigestSuffix, parseRegistryRef, scan, scanTag } from "./registry-ref.js";
 import { RefSyntaxError } from "./syntax-error.js";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -43,7 +30,7 @@ export function parseLayoutRef(
       `${text.slice(0, colon)}:latest${text.slice(end)}`,
     ]);
   }
-  if (text.charCodeAt(colon + 1) === AT) ref.index = parseIndex(text, colon + 2, end);
+  if (text[colon + 1] === "@") ref.index = parseIndex(text, colon + 2, end);
   else if (transport === "docker-archive") ref.tag = parseArchiveName(text, colon + 1);
   else if (transport === "ocidir") ref.tag = text.slice(colon + 1, scanTag(text, colon + 1));
   else ref.tag = parseRefName(text, colon + 1, end);
@@ -74,8 +61,8 @@ export function parseStorageRef(text: string, start: number): PathRef {
   for (let at = start; at < nameStart; at++) rejectControlCharacter(text, at);
   const idLength = 64;
   const idStart = text.length - idLength;
-  const hasId = idStart >= nameStart && isLowerHex(text, idStart, text.length);
-  if (hasId && (idStart === nameStart || text.charCodeAt(idStart - 1) === AT)) {
+  const hasId = idStart >= nameStart && isLowerHex(text.slice(idStart));
+  if (hasId && (idStart === nameStart || text[idStart - 1] === "@")) {
     const id = `@${text.slice(idStart)}`;
     if (idStart - nameStart <= 1) return { transport: "containers-storage", path: storage + id };
     const named = namedImage("containers-storage", text.slice(0, idStart - 1), nameStart, storage);
@@ -116,12 +103,7 @@ function digestStart(text: string, start: number): number {
 
 /** Returns the index of the first colon that is not part of a Windows drive, as in skopeo, or -1. Paths may not contain colons. */
 function nameColon(text: string, start: number, end: number): number {
-  const afterDrive = text.charCodeAt(start + 2);
-  const hasDrive =
-    text.charCodeAt(start + 1) === COLON &&
-    (afterDrive === BACKSLASH || afterDrive === SLASH) &&
-    isAlphanumeric(text.charCodeAt(start)) &&
-    !isDigit(text.charCodeAt(start));
+  const hasDrive = /^[A-Za-z]:[\\/]/.test(text.slice(start, start + 3));
   const colon = text.indexOf(":", hasDrive ? start + 2 : start);
   return colon < end ? colon : -1;
 }
@@ -135,12 +117,13 @@ function parsePath(text: string, start: number, end: number, home: Home): string
 }
 
 function rejectControlCharacter(text: string, at: number): void {
-  if (isControl(text.charCodeAt(at))) throw new RefSyntaxError(at, "a path cannot have control characters");
+  const code = text.charCodeAt(at);
+  if (code < 0x20 || code === 0x7f) throw new RefSyntaxError(at, "a path cannot have control characters");
 }
 
 /** Rejects `oci://host/name`, which in Helm is a registry. A path may begin with three slashes. */
 function rejectAuthority(text: string, start: number, transport: string): void {
-  if (!text.startsWith("//", start) || text.charCodeAt(start + 2) === SLASH) return;
+  if (!text.startsWith("//", start) || text[start + 2] === "/") return;
   const rest = text.slice(start + 2);
   const guesses = [`docker://${rest}`, `${transport}:/${rest}`];
   throw new RefSyntaxError(
@@ -153,7 +136,8 @@ function rejectAuthority(text: string, start: number, transport: string): void {
 function parseIndex(text: string, start: number, end: number): number {
   const reason = ":@ must be followed by the position of an image, counted from 0";
   if (start === end) throw new RefSyntaxError(start, reason, [`${text.slice(0, start)}0${text.slice(end)}`]);
-  for (let at = start; at < end; at++) if (!isDigit(text.charCodeAt(at))) throw new RefSyntaxError(at, reason);
+  const digitsEnd = scan(/\d*/y, text, start);
+  if (digitsEnd < end) throw new RefSyntaxError(digitsEnd, reason);
   const index = Number(text.slice(start, end));
   if (!Number.isSafeInteger(index)) throw new RefSyntaxError(start, "the number after :@ is too large");
   return index;
@@ -172,23 +156,14 @@ function parseArchiveName(text: string, start: number): string {
 function parseRefName(text: string, start: number, end: number): string {
   let isFirst = true;
   for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at);
-    const isRefNameCharacter =
-      isTagCharacter(code) || code === COLON || code === AT || code === SLASH || text[at] === "+";
-    if (!isRefNameCharacter) throw new RefSyntaxError(at, "a name can have only letters, digits and - . _ : @ + /");
-    if (isFirst && !isWord(code))
+    const character = text[at] ?? "";
+    if (!/[\w.:@+/-]/.test(character))
+      throw new RefSyntaxError(at, "a name can have only letters, digits and - . _ : @ + /");
+    if (isFirst && !/\w/.test(character))
       throw new RefSyntaxError(at, "each part of a name must begin with a letter, a digit or _");
-    isFirst = code === SLASH;
+    isFirst = character === "/";
   }
   if (isFirst)
     throw new RefSyntaxError(end, "a name cannot end with a slash", [text.slice(0, end - 1) + text.slice(end)]);
   return text.slice(start, end);
-}
-
-function isLowerHex(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at);
-    if (!isHex(code) || isUpper(code)) return false;
-  }
-  return true;
 }

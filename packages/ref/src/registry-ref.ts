@@ -1,20 +1,4 @@
 import { type Digest, isDigest, type RegistryRef } from "@mote/core";
-import {
-  AT,
-  BRACKET,
-  COLON,
-  DASH,
-  DOT,
-  isAlphanumeric,
-  isDigit,
-  isHex,
-  isLowerOrDigit,
-  isTagCharacter,
-  isUpper,
-  isWord,
-  SLASH,
-  UNDERSCORE,
-} from "./char-class.js";
 import { RefSyntaxError } from "./syntax-error.js";
 
 export const DEFAULT_REGISTRY = "docker.io";
@@ -34,8 +18,8 @@ export function parseRegistryRef(text: string, start: number, scheme?: "http" | 
   if (start === text.length) throw new RefSyntaxError(start, "the name is missing");
   if (scheme === undefined) rejectDigest(text, start);
   const slash = text.indexOf("/", start);
-  const hasHost = scheme !== undefined || (slash >= 0 && isHost(text, start, slash));
-  if (!hasHost && isBareHex(text, start)) {
+  const hasHost = scheme !== undefined || (slash >= 0 && isHost(text.slice(start, slash)));
+  if (!hasHost && isLowerHex(text.slice(start))) {
     throw new RefSyntaxError(start, "a name of 64 hexadecimal digits is ambiguous with an image id", [
       `${text.slice(0, start)}${DEFAULT_REGISTRY}/${LIBRARY}${text.slice(start)}`,
     ]);
@@ -52,12 +36,12 @@ export function parseRegistryRef(text: string, start: number, scheme?: "http" | 
   }
   const ref: Writable<RegistryRef> = { transport: "docker", registry, repository };
   let at = nameEnd;
-  if (text.charCodeAt(at) === COLON) {
+  if (text[at] === ":") {
     const tagEnd = scanTag(text, at + 1);
     ref.tag = text.slice(at + 1, tagEnd);
     at = tagEnd;
   }
-  if (text.charCodeAt(at) === AT) ref.digest = parseDigestSuffix(text, at);
+  if (text[at] === "@") ref.digest = parseDigestSuffix(text, at);
   else if (ref.tag === undefined) ref.tag = DEFAULT_TAG;
   if (scheme !== undefined) ref.scheme = scheme;
   return ref;
@@ -77,12 +61,19 @@ export function isAlgorithm(name: string): boolean {
 }
 
 /** Returns whether the first component is a host: if it has a dot, a colon or an upper-case letter, or is `localhost`, as in Docker. */
-export function isHost(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at);
-    if (code === DOT || code === COLON || isUpper(code)) return true;
-  }
-  return end - start === 9 && text.startsWith("localhost", start);
+export function isHost(name: string): boolean {
+  return /[.:A-Z]/.test(name) || name === "localhost";
+}
+
+/** Returns whether a text is an image id without its algorithm. */
+export function isLowerHex(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/** Returns the end of the characters that a sticky pattern matches at `start`. It must not backtrack, so that a parser takes linear time. */
+export function scan(pattern: RegExp, text: string, start: number): number {
+  pattern.lastIndex = start;
+  return pattern.test(text) ? pattern.lastIndex : start;
 }
 
 /** Parses the digest after the `@` at `at`. */
@@ -98,18 +89,17 @@ export function parseDigestSuffix(text: string, at: number): Digest {
 
 /** Returns the end of the tag that begins at `start`. */
 export function scanTag(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && isTagCharacter(text.charCodeAt(at))) at++;
-  const next = text.charCodeAt(at);
-  if (at === start && (at === text.length || next === AT)) {
+  const at = scan(/[\w.-]*/y, text, start);
+  const isEnd = at === text.length || text[at] === "@";
+  if (at === start && isEnd) {
     const before = text.slice(0, start);
     const after = text.slice(start);
     throw new RefSyntaxError(start, "the tag after the colon is missing", [
       after === "" ? before + DEFAULT_TAG : before.slice(0, -1) + after,
     ]);
   }
-  if (at < text.length && next !== AT) throw new RefSyntaxError(at, tagCharacters, [text.slice(0, at)]);
-  if (!isWord(text.charCodeAt(start))) throw new RefSyntaxError(start, "a tag must begin with a letter, a digit or _");
+  if (!isEnd) throw new RefSyntaxError(at, tagCharacters, [text.slice(0, at)]);
+  if (!/\w/.test(text[start] ?? "")) throw new RefSyntaxError(start, "a tag must begin with a letter, a digit or _");
   if (at - start > maxTagLength) {
     throw new RefSyntaxError(
       start + maxTagLength,
@@ -120,15 +110,6 @@ export function scanTag(text: string, start: number): number {
 }
 
 const tagCharacters = "a tag can have only letters, digits and _ . -";
-
-function isBareHex(text: string, start: number): boolean {
-  if (text.length - start !== 64) return false;
-  for (let at = start; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (!isHex(code) || isUpper(code)) return false;
-  }
-  return true;
-}
 
 function withLibrary(registry: string, name: string): string {
   return registry === DEFAULT_REGISTRY && !name.includes("/") ? LIBRARY + name : name;
@@ -141,31 +122,23 @@ function parseRegistry(text: string, start: number, slash: number, scheme: "http
   const registry = text.slice(start, slash);
   if (registry === LEGACY_REGISTRY) return DEFAULT_REGISTRY;
   // Without the scheme, this host would be parsed as part of the name; an explicit port prevents that.
-  if (scheme !== undefined && !isHost(text, start, slash)) return `${registry}:${scheme === "http" ? 80 : 443}`;
+  if (scheme !== undefined && !isHost(registry)) return `${registry}:${scheme === "http" ? 80 : 443}`;
   return registry;
 }
 
 /** Returns the end of the host that begins at `start`: `slash`, or the colon before its port. */
 function scanHost(text: string, start: number, slash: number): number {
-  if (text.charCodeAt(start) === BRACKET) return scanIpv6(text, start, slash);
-  let needsAlphanumeric = true;
-  let at = start;
-  for (; at < slash; at++) {
-    const code = text.charCodeAt(at);
-    if (isAlphanumeric(code)) needsAlphanumeric = false;
-    else if (code === COLON) break;
-    else if (code === AT) throw credentials(text, start, slash, at);
-    else if (code === DOT) {
-      if (needsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new RefSyntaxError(at, hostLabels);
-      needsAlphanumeric = true;
-    } else if (code !== DASH) throw new RefSyntaxError(at, hostCharacters);
-    else if (needsAlphanumeric) throw new RefSyntaxError(at, hostLabels);
+  if (text[start] === "[") return scanIpv6(text, start, slash);
+  for (let labelStart = start; ; ) {
+    const at = scan(/[A-Za-z0-9][A-Za-z0-9-]*/y, text, labelStart);
+    const isLabel = at > labelStart && text[at - 1] !== "-";
+    const sign = text[at] === ":" ? text.indexOf("@", at) : text[at] === "@" ? at : -1;
+    if (sign >= 0 && sign < slash) throw credentials(text, start, slash, sign);
+    if (!/[.:/-]/.test(text[at] ?? "")) throw new RefSyntaxError(at, hostCharacters);
+    if (!isLabel) throw new RefSyntaxError(at, hostLabels);
+    if (text[at] !== ".") return at;
+    labelStart = at + 1;
   }
-  if (at < slash && text.indexOf("@", at) >= 0 && text.indexOf("@", at) < slash) {
-    throw credentials(text, start, slash, text.indexOf("@", at));
-  }
-  if (needsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new RefSyntaxError(at, hostLabels);
-  return at;
 }
 
 const hostCharacters = "the host of a registry can have only letters, digits, - and .";
@@ -181,27 +154,20 @@ function credentials(text: string, start: number, slash: number, at: number): Re
 /** Returns the end of an IPv6 address in brackets (RFC 5952), without a zone (RFC 6874) or an embedded IPv4 address. */
 function scanIpv6(text: string, start: number, slash: number): number {
   let groups = 0;
-  let digits = 0;
   let isCompressed = false;
   let at = start + 1;
-  for (; at < slash; at++) {
-    const code = text.charCodeAt(at);
-    if (isHex(code)) {
-      digits++;
-      if (digits === 1) groups++;
-      if (digits > 4) throw new RefSyntaxError(at, "a group of an IPv6 address has at most 4 digits");
-    } else if (code === COLON) {
-      const isDouble = text.charCodeAt(at + 1) === COLON;
-      if (isDouble && isCompressed) throw new RefSyntaxError(at, "an IPv6 address can have :: only once");
-      if (!isDouble && digits === 0) throw new RefSyntaxError(at, "a group of an IPv6 address is empty");
-      if (!isDouble && !isHex(text.charCodeAt(at + 1)))
-        throw new RefSyntaxError(at, "a group of an IPv6 address is empty");
-      if (isDouble) {
-        isCompressed = true;
-        at++;
-      }
-      digits = 0;
-    } else break;
+  for (;;) {
+    const end = scan(/[0-9a-f]*/iy, text, at);
+    if (end > at) groups++;
+    if (end > at + 4) throw new RefSyntaxError(at + 4, "a group of an IPv6 address has at most 4 digits");
+    const isDouble = text.startsWith("::", end);
+    if (isDouble && isCompressed) throw new RefSyntaxError(end, "an IPv6 address can have :: only once");
+    if (text[end] === ":" && !isDouble && (end === at || !/[0-9a-f]/i.test(text[end + 1] ?? "")))
+      throw new RefSyntaxError(end, "a group of an IPv6 address is empty");
+    isCompressed ||= isDouble;
+    at = end;
+    if (text[end] !== ":") break;
+    at += isDouble ? 2 : 1;
   }
   if (text[at] === "%") throw new RefSyntaxError(at, "an IPv6 address in a reference cannot have a zone");
   if (text[at] !== "]")
@@ -209,48 +175,34 @@ function scanIpv6(text: string, start: number, slash: number): number {
   if (isCompressed ? groups > 7 : groups !== 8)
     throw new RefSyntaxError(start, "an IPv6 address must have 8 groups, or fewer and ::");
   const end = at + 1;
-  if (end < slash && text.charCodeAt(end) !== COLON)
-    throw new RefSyntaxError(end, "] must be followed by a port or a slash");
+  if (end < slash && text[end] !== ":") throw new RefSyntaxError(end, "] must be followed by a port or a slash");
   return end;
 }
 
 function checkPort(text: string, start: number, slash: number): void {
-  let port = 0;
-  for (let at = start; at < slash; at++) {
-    const code = text.charCodeAt(at);
-    if (!isDigit(code))
-      throw new RefSyntaxError(at, "the colon after a registry's host must be followed by a port number");
-    port = port * 10 + code - 48;
-    if (port > 65535 || port === 0)
-      throw new RefSyntaxError(start, "a port must be a number from 1 to 65535 without leading zeros");
-  }
-  if (port === 0) throw new RefSyntaxError(start, "the port after the colon is missing");
+  const end = scan(/\d*/y, text, start);
+  const digits = text.slice(start, end);
+  if (digits.startsWith("0") || Number(digits) > 65535)
+    throw new RefSyntaxError(start, "a port must be a number from 1 to 65535 without leading zeros");
+  if (end < slash) throw new RefSyntaxError(end, "the colon after a registry's host must be followed by a port number");
+  if (digits === "") throw new RefSyntaxError(start, "the port after the colon is missing");
 }
 
 /** Returns the end of the name that begins at `start`: the colon of a tag, the @ of a digest, or the end. */
 function scanName(text: string, start: number): number {
-  let needsAlphanumeric = true;
-  let at = start;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (isLowerOrDigit(code)) {
-      needsAlphanumeric = false;
-    } else if (code === COLON || code === AT) {
-      break;
-    } else if (isUpper(code)) {
+  for (let partStart = start; ; ) {
+    const at = scan(/[a-z0-9]*/y, text, partStart);
+    const next = text[at];
+    const isEnd = next === undefined || next === ":" || next === "@";
+    if (isEnd && at > partStart) return at;
+    if (isEnd && at === start) throw new RefSyntaxError(at, "the name is missing");
+    if (!isEnd && /[A-Z]/.test(next))
       throw new RefSyntaxError(at, "a name must be in lower case", [lowerCaseName(text, start)]);
-    } else if (code !== SLASH && code !== DOT && code !== DASH && code !== UNDERSCORE) {
+    if (!isEnd && !/[./_-]/.test(next))
       throw new RefSyntaxError(at, "a name can have only lower-case letters, digits, and . _ - / between them");
-    } else if (needsAlphanumeric) {
-      throw invalidPart(text, start, at);
-    } else {
-      at = separatorEnd(text, at, code) - 1;
-      needsAlphanumeric = true;
-    }
+    if (at === partStart) throw invalidPart(text, start, at);
+    partStart = scan(/__|-+|[./_]/y, text, at);
   }
-  if (!needsAlphanumeric) return at;
-  if (at === start) throw new RefSyntaxError(at, "the name is missing");
-  throw invalidPart(text, start, at);
 }
 
 function invalidPart(text: string, start: number, at: number): RefSyntaxError {
@@ -261,16 +213,7 @@ function invalidPart(text: string, start: number, at: number): RefSyntaxError {
   );
 }
 
-/** Returns the end of a separator: a dot, one or two underscores, any number of dashes, or a slash. */
-function separatorEnd(text: string, start: number, code: number): number {
-  let at = start + 1;
-  if (code === UNDERSCORE && text.charCodeAt(at) === UNDERSCORE) return at + 1;
-  if (code === DASH) while (text.charCodeAt(at) === DASH) at++;
-  return at;
-}
-
 function lowerCaseName(text: string, start: number): string {
-  let end = start;
-  while (end < text.length && text.charCodeAt(end) !== COLON && text.charCodeAt(end) !== AT) end++;
+  const end = scan(/[^:@]*/y, text, start);
   return text.slice(0, start) + text.slice(start, end).toLowerCase() + text.slice(end);
 }
