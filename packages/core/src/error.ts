@@ -112,6 +112,16 @@ export function isNotFound(error: unknown): boolean {
   return hasCode(error, "MOTE_NOT_FOUND");
 }
 
+/** Returns the result of `work`; undefined if it rejects with MOTE_NOT_FOUND. */
+export async function ifFound<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Returns whether an error is a `MoteError` with one of the codes. */
 export function hasCode(error: unknown, ...codes: readonly MoteErrorCode[]): error is MoteError {
   return MoteError.isInstance(error) && codes.some((code) => code === error.code);

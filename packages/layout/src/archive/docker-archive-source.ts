@@ -3,7 +3,6 @@ import {
   type BlobOptions,
   type Cancellable,
   type ContentSource,
-  createDigester,
   type Descriptor,
   type Digest,
   digestBytes,
@@ -14,10 +13,10 @@ import {
   type PathRef,
   type Ref,
 } from "@mote/core";
-import { compressionOf } from "../compression/uncompress.js";
+import { compressionOfFile } from "../compression/uncompress.js";
 import type { UnpackOptions } from "../compression/unpack-limits.js";
 import { openBlob } from "../disk/blob-reader.js";
-import { readChunks } from "../disk/chunks.js";
+import { hashFile } from "../disk/chunks.js";
 import { readSmallFile } from "../disk/named-files.js";
 import { fullName } from "../oci/image-names.js";
 import type { ListedImage } from "../oci/layout-content.js";
@@ -115,16 +114,12 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   async #describeLayer(name: string, plain: Digest | undefined, options: Cancellable): Promise<Descriptor> {
     const file = await this.#files.open(name, options);
     try {
-      const magic = new Uint8Array(4);
-      await file.handle.read(magic, 0, Math.min(4, file.size), file.offset);
-      const compression = compressionOf(magic);
+      const compression = await compressionOfFile(file);
       if (compression === undefined && plain !== undefined) {
         return this.#keep(name, mediaTypes.ociLayer, plain, file.size);
       }
-      const digester = createDigester();
-      for await (const chunk of readChunks(file, 0, name, options.signal)) digester.update(chunk);
       const mediaType = compression === undefined ? mediaTypes.ociLayer : layerTypes[compression];
-      return this.#keep(name, mediaType, digester.digest(), file.size);
+      return this.#keep(name, mediaType, await hashFile(file, name, options), file.size);
     } finally {
       await file.handle.close();
     }

@@ -59,7 +59,7 @@ export class OciArchiveSet extends OciArchiveDestination implements ContentDesti
     if (this.#tagged.size === 0 && remove.size === 0) return;
     const byName = [...this.#tagged].sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, descriptor] of byName) await this.layout.tag(name, descriptor, { signal });
-    const dir = this.stagedDir();
+    const dir = this.layout.ref.path;
     await this.pack((existing) => this.#compose(dir, existing, remove, { signal }), { signal });
   }
 

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, type Stats, statSync, write } from "node:fs";
 import { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
@@ -107,13 +108,7 @@ function stdoutSink(): Sink {
     if (fd !== undefined) return socketSink(fd);
   }
   if (!stats.isSocket()) return deviceSink(1, () => {});
-  return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-    close() {},
-  };
+  return { write: writerOf(process.stdout), close() {} };
 }
 
 /** Uses the event loop, so that a paused reader blocks no thread. */
@@ -121,13 +116,14 @@ function socketSink(fd: number): Sink {
   const socket = new Socket({ fd, readable: false, writable: true });
   // Each write reports its own error.
   socket.on("error", () => {});
-  return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-    close: () => socket.destroy(),
-  };
+  return { write: writerOf(socket), close: () => socket.destroy() };
+}
+
+function writerOf(stream: Writable): Sink["write"] {
+  return (bytes) =>
+    new Promise((resolve, reject) => {
+      stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
 }
 
 function deviceSink(fd: number, close: () => void): Sink {

@@ -83,15 +83,9 @@ export abstract class StagedArchive implements AsyncDisposable {
     assertCanCompress(this.path);
   }
 
-  /** The layout's folder; undefined until the first write. */
+  /** The layout's folder; undefined until the first use of `layout`. It may not exist yet. */
   protected get dir(): string | undefined {
-    return this.#staged && join(this.#staged.folder.path, "layout");
-  }
-
-  /** Returns the layout's folder, which may not exist yet, to pack it even if nothing was written. @throws as `layout` */
-  protected stagedDir(): string {
-    const { path } = this.layout.ref;
-    return path;
+    return this.#staged?.layout.ref.path;
   }
 
   /** Creates it on first use. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */

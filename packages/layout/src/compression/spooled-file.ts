@@ -4,15 +4,15 @@ import type { Cancellable } from "@mote/core";
 import { writeFileAtomically } from "../disk/atomic-write.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 
-/** An archive from stdin, which has no offsets, in a temporary folder, removed on dispose. */
-export class SpooledStdin extends TemporaryFolder {
+/** A stream without random access, such as stdin or the content of a gzip, as a file in a temporary folder, removed on dispose. */
+export class SpooledFile extends TemporaryFolder {
   readonly file: string = join(this.path, "archive");
 
-  /** @throws MOTE_NO_SPACE · MOTE_UNWRITABLE · MOTE_IO */
-  static async read(options: Cancellable): Promise<SpooledStdin> {
-    const spooled = new SpooledStdin(tmpdir());
+  /** @throws MOTE_NO_SPACE · MOTE_UNWRITABLE · MOTE_IO · what `chunks` throws */
+  static async write(chunks: AsyncIterable<Uint8Array>, { signal }: Cancellable): Promise<SpooledFile> {
+    const spooled = new SpooledFile(tmpdir());
     try {
-      await writeFileAtomically(spooled.file, process.stdin, { temporary: `${spooled.file}.part`, ...options });
+      await writeFileAtomically(spooled.file, chunks, { temporary: `${spooled.file}.part`, signal });
       return spooled;
     } catch (error) {
       await spooled[Symbol.asyncDispose]();

@@ -1,10 +1,10 @@
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type Cancellable, MoteError } from "@mote/core";
+import { ByteReader } from "../disk/byte-reader.js";
 import { readChunks } from "../disk/chunks.js";
 import { invalidArchive } from "../disk/file-error.js";
 import type { OpenedFile } from "../disk/opened-file.js";
-import { ByteReader } from "./byte-reader.js";
 import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";
@@ -16,6 +16,13 @@ export const magicBytes = 4;
 export function compressionOf(magic: Uint8Array): Compression | undefined {
   if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
   return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
+}
+
+/** Detects an open file's compression. */
+export async function compressionOfFile({ handle, offset, size }: OpenedFile): Promise<Compression | undefined> {
+  const magic = new Uint8Array(magicBytes);
+  await handle.read(magic, 0, Math.min(magicBytes, size), offset);
+  return compressionOf(magic);
 }
 
 interface UncompressOptions extends Cancellable {

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
-import { ByteReader } from "./byte-reader.js";
+import { ByteReader } from "../disk/byte-reader.js";
 
 /** RFC 8878, 3.1.1.1.2: the window is allocated at once. The default limit of zstd's library. */
 const maxWindowBytes = 128 * 1024 * 1024;

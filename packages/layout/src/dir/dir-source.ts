@@ -7,6 +7,7 @@ import {
   digestAlgorithm,
   digestBytes,
   digestEncoded,
+  ifFound,
   isNotFound,
   MoteError,
   type MoteReader,
@@ -54,13 +55,10 @@ export class DirSource implements ContentSource {
     const isIt = (bytes: Uint8Array) => digestBytes(bytes, digestAlgorithm(digest)) === digest;
     const { location } = this.#files;
     const details = { path: location, digest };
-    try {
-      const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds);
-      if (isIt(bytes)) return bytes;
+    const bytes = await ifFound(readSmallFile(this.#files, dirInstanceName(digest), bounds));
+    if (bytes !== undefined && isIt(bytes)) return bytes;
+    if (bytes !== undefined)
       throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${location} is corrupt`, { details });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
     const own = await readSmallFile(this.#files, "manifest.json", bounds);
     if (isIt(own)) return own;
     throw new MoteError("MOTE_NOT_FOUND", `${location} does not have the manifest ${digest}`, { details });

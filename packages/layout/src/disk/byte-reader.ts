@@ -41,6 +41,12 @@ export class ByteReader {
     return skipped;
   }
 
+  /** Returns whether no bytes are left. */
+  async isEmpty(): Promise<boolean> {
+    while (this.#rest.byteLength === 0) if (!(await this.#next())) return true;
+    return false;
+  }
+
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

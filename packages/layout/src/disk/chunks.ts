@@ -1,4 +1,4 @@
-import { collectChunks } from "@mote/core";
+import { type Cancellable, collectChunks, createDigester, type Digest, type DigestAlgorithm } from "@mote/core";
 import { readFailed } from "./file-error.js";
 import type { OpenedFile } from "./opened-file.js";
 
@@ -40,6 +40,17 @@ async function readChunk(
   } catch (error) {
     throw readFailed(error, path);
   }
+}
+
+/** Returns the digest of an open file. @throws MOTE_IO */
+export async function hashFile(
+  file: OpenedFile,
+  path: string,
+  { algorithm, signal }: Cancellable & { readonly algorithm?: DigestAlgorithm },
+): Promise<Digest> {
+  const digester = createDigester(algorithm);
+  for await (const chunk of readChunks(file, 0, path, signal)) digester.update(chunk);
+  return digester.digest();
 }
 
 /** Reads a small file, and closes it. @throws MOTE_TOO_LARGE · MOTE_IO */

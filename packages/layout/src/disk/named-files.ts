@@ -1,6 +1,6 @@
 import { type FileHandle, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Cancellable, isNotFound, MoteError } from "@mote/core";
+import { type Cancellable, ifFound, MoteError } from "@mote/core";
 import { collectFile } from "./chunks.js";
 import { attemptRead } from "./file-error.js";
 import { type OpenedFile, openFile } from "./opened-file.js";
@@ -26,13 +26,9 @@ export async function readSmallFile(
 
 /** Returns whether a file of that name exists. @throws as `open`, except MOTE_NOT_FOUND */
 export async function hasFile(files: NamedFiles, name: string, options: Cancellable): Promise<boolean> {
-  try {
-    await (await files.open(name, options)).handle.close();
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
+  const file = await ifFound(files.open(name, options));
+  await file?.handle.close();
+  return file !== undefined;
 }
 
 export class FolderFiles implements NamedFiles {

@@ -1,15 +1,5 @@
 import { realpathSync } from "node:fs";
-import {
-  chmod,
-  copyFile,
-  constants as fileConstants,
-  link,
-  lstat,
-  mkdir,
-  rename,
-  rmdir,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, copyFile, constants as fileConstants, link, lstat, rename, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
   type Cancellable,
@@ -28,13 +18,12 @@ import {
 } from "@mote/core";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import { writeVerified } from "../disk/atomic-write.js";
-import { attempt, closedError, writeFailed } from "../disk/file-error.js";
-import { makeFolders } from "../disk/make-folders.js";
+import { attempt, closedError } from "../disk/file-error.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { type Arrange, identityOf } from "./arranged-files.js";
 import { type ArtifactFile, artifactFiles, pathOf } from "./artifact-files.js";
-import { blocked, isInPlace, lstatIfExists, placeTree } from "./place-files.js";
+import { isInPlace, lstatIfExists, openFolder, placeTree, unusableFolder } from "./place-files.js";
 import { StagedTree } from "./staged-tree.js";
 import { unpackTar } from "./unpack-tar.js";
 
@@ -180,11 +169,9 @@ export class FilesDestination implements ContentDestination {
     const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
     if (coming.length === 0 && this.#pointers.length === 0) return;
     const staging = this.#begin();
-    const treePath = join(staging.path, "tree");
-    await attempt(mkdir(treePath), treePath);
-    const tree = new StagedTree(treePath);
+    const tree = await StagedTree.create(join(staging.path, "tree"));
     // The folder's mode reveals the umask, which cannot be read without setting it.
-    const mode = (await attempt(lstat(treePath), treePath)).mode & 0o666;
+    const mode = (await attempt(lstat(tree.path), tree.path)).mode & 0o666;
     for (const [at, file] of coming.entries()) {
       options.signal?.throwIfAborted();
       const { contentDigest } = file;
@@ -254,14 +241,12 @@ export class FilesDestination implements ContentDestination {
 
   /** Places the files that refer to others, which are complete now. */
   async #placePointers(staging: TemporaryFolder, options: Cancellable): Promise<void> {
-    const path = join(staging.path, "pointers");
-    await attempt(mkdir(path), path);
-    const tree = new StagedTree(path);
+    const tree = await StagedTree.create(join(staging.path, "pointers"));
     for (const pointer of this.#pointers) {
       const target = tree.reserve(pointer.path, location);
       await attempt(writeFile(target, pointer.bytes, { flag: "wx" }), target);
     }
-    await placeTree(path, dirname(staging.path), { ...options, overwrite: this.#overwrite });
+    await placeTree(tree.path, dirname(staging.path), { ...options, overwrite: this.#overwrite });
   }
 
   async #putFile(
@@ -292,25 +277,16 @@ export class FilesDestination implements ContentDestination {
       return realpathSync(this.#dir);
     } catch (error) {
       if (errorCode(error) === "ENOENT") return undefined;
-      throw this.#unusable(error);
+      throw unusableFolder(error, this.#dir);
     }
   }
 
   #begin(): TemporaryFolder {
     this.#assertOpen();
     if (this.#staging !== undefined) return this.#staging;
-    try {
-      this.#made = makeFolders(this.#dir);
-      this.#staging = new TemporaryFolder(realpathSync(this.#dir), this.#dir);
-      return this.#staging;
-    } catch (error) {
-      throw this.#unusable(error);
-    }
-  }
-
-  #unusable(error: unknown) {
-    // ENOENT for a dangling link.
-    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorCode(error) ?? "");
-    return isOther ? blocked(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
+    const { root, made } = openFolder(this.#dir);
+    this.#made = made;
+    this.#staging = new TemporaryFolder(root, this.#dir);
+    return this.#staging;
   }
 }

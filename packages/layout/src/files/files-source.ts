@@ -1,12 +1,11 @@
 import { type FileHandle, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { basename, join, relative, resolve, sep } from "node:path";
 import {
   type BlobOptions,
   BytesReader,
   type Cancellable,
   type ContentSource,
-  createDigester,
   type Descriptor,
   type Digest,
   digestBytes,
@@ -18,10 +17,9 @@ import {
   type Ref,
 } from "@mote/core";
 import { BlobReader } from "../disk/blob-reader.js";
-import { readChunks } from "../disk/chunks.js";
+import { hashFile } from "../disk/chunks.js";
 import { attemptRead } from "../disk/file-error.js";
-import { FolderFiles } from "../disk/named-files.js";
-import { identityOf, type OpenedFile } from "../disk/opened-file.js";
+import { identityOf, type OpenedFile, openFile } from "../disk/opened-file.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { packFolder } from "./artifact-pack.js";
 import {
@@ -142,7 +140,7 @@ export class FilesSource implements ContentSource {
       const stats = await attemptRead(stat(file.path), file.path);
       const { descriptor, content } = stats.isDirectory()
         ? await this.#packFolder(file, options)
-        : await hashFile(file, options);
+        : await describeFile(file, options);
       contents.set(descriptor.digest, content);
       layers.push(descriptor);
     }
@@ -159,7 +157,7 @@ export class FilesSource implements ContentSource {
       [unpackAnnotation]: "true",
       [titleAnnotation]: title,
     };
-    const { handle } = await openAt(target);
+    const { handle } = await openFile(target);
     const identity = await identityOf(handle);
     await handle.close();
     const descriptor = { mediaType: mediaType ?? mediaTypes.ociLayerGzip, digest, size, annotations };
@@ -182,15 +180,13 @@ function titleOf(path: string): string {
   return isBelow ? below.split(sep).join("/") || "." : basename(resolve(path));
 }
 
-async function hashFile({ path, title, mediaType }: NamedInput, { signal }: Cancellable) {
-  const file = await openAt(path);
+async function describeFile({ path, title, mediaType }: NamedInput, options: Cancellable) {
+  const file = await openFile(path);
   try {
     const identity = await identityOf(file.handle);
-    const digester = createDigester();
-    for await (const chunk of readChunks(file, 0, path, signal)) digester.update(chunk);
     const descriptor: Descriptor = {
       mediaType: mediaType ?? mediaTypes.octetStream,
-      digest: digester.digest(),
+      digest: await hashFile(file, path, options),
       size: file.size,
       annotations: { [titleAnnotation]: title },
     };
@@ -200,12 +196,8 @@ async function hashFile({ path, title, mediaType }: NamedInput, { signal }: Canc
   }
 }
 
-function openAt(path: string): Promise<OpenedFile<FileHandle>> {
-  return new FolderFiles(dirname(path)).open(basename(path));
-}
-
 async function reopen({ path, identity }: Content): Promise<OpenedFile<FileHandle>> {
-  const file = await openAt(path);
+  const file = await openFile(path);
   if ((await identityOf(file.handle)) === identity) return file;
   await file.handle.close();
   throw new MoteError("MOTE_IO", `${path} changed after it was hashed; try again when no process writes to it`, {

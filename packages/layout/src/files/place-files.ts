@@ -1,18 +1,10 @@
-import { lstatSync, type Stats } from "node:fs";
+import { lstatSync, realpathSync, type Stats } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import {
-  type Cancellable,
-  createDigester,
-  type Descriptor,
-  type DigestAlgorithm,
-  digestAlgorithm,
-  errorCode,
-  fileKind,
-  MoteError,
-} from "@mote/core";
-import { readChunks } from "../disk/chunks.js";
-import { attempt, readFailed } from "../disk/file-error.js";
+import { type Cancellable, type Descriptor, digestAlgorithm, errorCode, fileKind, MoteError } from "@mote/core";
+import { hashFile } from "../disk/chunks.js";
+import { attempt, readFailed, writeFailed } from "../disk/file-error.js";
+import { makeFolders } from "../disk/make-folders.js";
 import { moveEntry } from "../disk/move-entry.js";
 import { openEntry } from "../disk/opened-file.js";
 
@@ -99,8 +91,25 @@ async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: 
   return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
 }
 
+/** Creates a folder, and resolves its links. @returns also the first folder that was created @throws as `unusableFolder` */
+export function openFolder(dir: string): { readonly root: string; readonly made: string | undefined } {
+  try {
+    const made = makeFolders(dir);
+    return { root: realpathSync(dir), made };
+  } catch (error) {
+    throw unusableFolder(error, dir);
+  }
+}
+
+/** Returns the error for a path that cannot be a destination folder: MOTE_EXISTS, or as `writeFailed`. */
+export function unusableFolder(error: unknown, dir: string): MoteError {
+  // ENOENT for a dangling link.
+  const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorCode(error) ?? "");
+  return isOther ? blocked(dir, "not a folder, or below what is not one") : writeFailed(error, dir);
+}
+
 /** Entries that stay even if files are replaced. */
-export function blocked(path: string, what: string): MoteError {
+function blocked(path: string, what: string): MoteError {
   return existsError(path, what, { isReplaceable: false });
 }
 
@@ -145,16 +154,11 @@ async function isSameEntry({ from, to }: Pick<Move, "from" | "to">, options: Can
   return (await hashOf(from, options)) === (await hashOf(to, options));
 }
 
-async function hashOf(
-  path: string,
-  { algorithm, signal }: Cancellable & { readonly algorithm?: DigestAlgorithm },
-): Promise<string> {
+async function hashOf(path: string, options: Parameters<typeof hashFile>[2]): Promise<string> {
   const handle = await openEntry(path);
   try {
     const { size } = await handle.stat();
-    const digester = createDigester(algorithm);
-    for await (const chunk of readChunks({ handle, offset: 0, size }, 0, path, signal)) digester.update(chunk);
-    return digester.digest();
+    return await hashFile({ handle, offset: 0, size }, path, options);
   } finally {
     await handle.close();
   }

@@ -1,5 +1,5 @@
 import { linkSync, lstatSync, mkdirSync, type Stats, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Cancellable, errorCode, MoteError } from "@mote/core";
 import { attempt, invalidArchive, writeFailed } from "../disk/file-error.js";
@@ -36,6 +36,12 @@ export class StagedTree {
   /** `path` is an empty folder that nothing else writes to. */
   constructor(path: string) {
     this.path = path;
+  }
+
+  /** Creates its folder. @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  static async create(path: string): Promise<StagedTree> {
+    await attempt(mkdir(path), path);
+    return new StagedTree(path);
   }
 
   /** Creates a folder and its parents. @throws MOTE_INVALID_ARCHIVE · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */

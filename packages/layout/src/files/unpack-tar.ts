@@ -1,4 +1,4 @@
-import { basename, dirname, posix } from "node:path";
+import { posix } from "node:path";
 import {
   type Cancellable,
   createDigester,
@@ -8,11 +8,11 @@ import {
   UNTRANSFORMED,
   verifyChunks,
 } from "@mote/core";
-import { compressionOf, magicBytes, uncompressed } from "../compression/uncompress.js";
+import { compressionOfFile, uncompressed } from "../compression/uncompress.js";
 import type { UnpackLimits } from "../compression/unpack-limits.js";
 import { readChunks } from "../disk/chunks.js";
 import { invalidArchive } from "../disk/file-error.js";
-import { FolderFiles } from "../disk/named-files.js";
+import { openFile } from "../disk/opened-file.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
 import { cleanName } from "../tar/entry-name.js";
 import { type ContentEntry, readTar } from "../tar/tar-reader.js";
@@ -40,13 +40,11 @@ export interface Unpacked {
  * @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function unpackTar(file: string, into: StagedTree, options: UnpackTarOptions): Promise<Unpacked> {
-  const opened = await new FolderFiles(dirname(file)).open(basename(file));
+  const opened = await openFile(file);
   try {
     const { title, below = ".", signal, contentDigest, limits } = options;
     const location = `the folder ${JSON.stringify(title)}`;
-    const magic = new Uint8Array(magicBytes);
-    await opened.handle.read(magic, 0, magicBytes, opened.offset);
-    const compression = compressionOf(magic);
+    const compression = await compressionOfFile(opened);
     const chunks =
       compression === undefined
         ? readChunks(opened, 0, file, signal)

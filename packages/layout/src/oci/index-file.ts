@@ -2,7 +2,7 @@ import {
   type Cancellable,
   type Descriptor,
   hasCode,
-  isNotFound,
+  ifFound,
   isRecord,
   MoteError,
   mediaTypes,
@@ -142,12 +142,8 @@ interface LayoutIndex {
 }
 
 async function readIndex(files: NamedFiles, options: Cancellable): Promise<LayoutIndex> {
-  const bytes = await readSmallFile(files, "index.json", { ...options, maxBytes: maxIndexBytes }).catch(
-    (error: unknown) => {
-      if (isNotFound(error)) return emptyIndex;
-      throw error;
-    },
-  );
+  const reading = readSmallFile(files, "index.json", { ...options, maxBytes: maxIndexBytes });
+  const bytes = (await ifFound(reading)) ?? emptyIndex;
   const entries = entriesIn(bytes, files.location);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (!isRecord(document))

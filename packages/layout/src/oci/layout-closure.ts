@@ -3,8 +3,8 @@ import {
   type Descriptor,
   type Digest,
   digestBytes,
+  ifFound,
   isManifestType,
-  isNotFound,
   type Manifest,
   MoteError,
   manifestChildren,
@@ -74,11 +74,8 @@ function readManifest(bytes: Uint8Array, mediaType: string): Manifest | undefine
 
 async function readFirst(sources: readonly NamedFiles[], name: string, options: Cancellable) {
   for (const files of sources) {
-    try {
-      return await readSmallFile(files, name, { ...options, maxBytes: maxManifestBytes });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    const bytes = await ifFound(readSmallFile(files, name, { ...options, maxBytes: maxManifestBytes }));
+    if (bytes !== undefined) return bytes;
   }
   return undefined;
 }

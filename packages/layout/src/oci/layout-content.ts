@@ -9,6 +9,7 @@ import {
   type Digest,
   findReferrers,
   hasCode,
+  ifFound,
   isManifestType,
   isNotFound,
   type Manifest,
@@ -82,14 +83,9 @@ export class LayoutContent implements ContentSource {
 
   /** Returns whether it has a file of the blob's size. Its content is not read. */
   async has({ digest, size }: Pick<Descriptor, "digest" | "size">, options: Cancellable = {}): Promise<boolean> {
-    try {
-      const file = await this.#files.open(blobName(parseDigest(digest)), options);
-      await file.handle.close();
-      return file.size === size;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
-    }
+    const file = await ifFound(this.#files.open(blobName(parseDigest(digest)), options));
+    await file?.handle.close();
+    return file?.size === size;
   }
 
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */

@@ -1,4 +1,4 @@
-import { type Cancellable, type Digest, isDigest, isNotFound, isRecord, MoteError, parseJsonRecord } from "@mote/core";
+import { type Cancellable, type Digest, ifFound, isDigest, isRecord, MoteError, parseJsonRecord } from "@mote/core";
 import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
 
 /** The file of an archive that lists the blobs it was written without, beside `blobs/`. */
@@ -25,10 +25,7 @@ export function writeReliesOn(blobs: readonly ReliedOnBlob[]): Uint8Array {
 
 /** Returns none for an archive that is not thin. @throws MOTE_UNSUPPORTED_FORMAT · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE */
 export async function readReliesOn(files: NamedFiles, options: Cancellable = {}): Promise<readonly ReliedOnBlob[]> {
-  const bytes = await readSmallFile(files, reliesOnName, { ...options, maxBytes }).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
+  const bytes = await ifFound(readSmallFile(files, reliesOnName, { ...options, maxBytes }));
   if (bytes === undefined) return [];
   const document = parseJsonRecord(bytes);
   const found = document?.version;

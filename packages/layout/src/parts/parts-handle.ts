@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
-import { type Cancellable, createDigester, digestAlgorithm, isNotFound, MoteError } from "@mote/core";
-import { readChunks } from "../disk/chunks.js";
+import { type Cancellable, digestAlgorithm, ifFound, MoteError } from "@mote/core";
+import { hashFile } from "../disk/chunks.js";
 import { identityOf, openFile, type ReadHandle } from "../disk/opened-file.js";
 import type { ArchivePart } from "./part-list.js";
 
@@ -58,38 +58,22 @@ export class PartsHandle implements ReadHandle {
   }
 }
 
-/** Why a part of an archive cannot be used. */
-interface BadPart {
-  readonly path: string;
-  readonly reason: "missing" | "damaged";
-}
-
-/** Returns the parts that are missing, or do not match their checksums. @throws MOTE_IO */
-async function badParts(parts: readonly ArchivePart[], { signal }: Cancellable): Promise<readonly BadPart[]> {
-  const bad: BadPart[] = [];
+/** Checks that the parts are there, and match their checksums. @throws MOTE_CORRUPT with the bad parts in `details.parts` · MOTE_IO */
+export async function assertParts(archive: string, parts: readonly ArchivePart[], options: Cancellable): Promise<void> {
+  const bad: { readonly path: string; readonly reason: "missing" | "damaged" }[] = [];
   for (const { path, size, digest } of parts) {
+    const file = await ifFound(openFile(path));
     try {
-      const file = await openFile(path);
-      try {
-        const digester = createDigester(digestAlgorithm(digest));
-        if (file.size === size) {
-          for await (const chunk of readChunks(file, 0, path, signal)) digester.update(chunk);
-        }
-        if (file.size !== size || digester.digest() !== digest) bad.push({ path, reason: "damaged" });
-      } finally {
-        await file.handle.close();
-      }
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      bad.push({ path, reason: "missing" });
+      if (file === undefined) bad.push({ path, reason: "missing" });
+      else if (
+        file.size !== size ||
+        (await hashFile(file, path, { algorithm: digestAlgorithm(digest), ...options })) !== digest
+      )
+        bad.push({ path, reason: "damaged" });
+    } finally {
+      await file?.handle.close();
     }
   }
-  return bad;
-}
-
-/** @throws MOTE_CORRUPT with the bad parts in `details.parts` */
-export async function assertParts(archive: string, parts: readonly ArchivePart[], options: Cancellable): Promise<void> {
-  const bad = await badParts(parts, options);
   if (bad.length === 0) return;
   const shown = bad.slice(0, 20).map(({ path, reason }) => `${path} is ${reason}`);
   const message = `cannot read the archive ${archive}: ${shown.join(", ")}; copy ${bad.length === 1 ? "this part" : "these parts"} again`;

@@ -2,6 +2,7 @@ import { lstat, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, createDigester, type Digest, errorCode, MoteError } from "@mote/core";
 import { writeFileAtomically } from "../disk/atomic-write.js";
+import { ByteReader } from "../disk/byte-reader.js";
 import { attempt } from "../disk/file-error.js";
 import { formatPartList, readPartList } from "./part-list.js";
 import { partListPath, partPath } from "./part-names.js";
@@ -29,7 +30,7 @@ export async function writeParts(
     throw new TypeError(`partBytes is at least ${smallestPartBytes}`);
   const earlier = await readPartList(archive).catch(() => []);
   const staged = (number: number) => join(folder, `part-${number}`);
-  const rest = new ChunkQueue(chunks);
+  const rest = new ByteReader(chunks);
   const parts: { size: number; digest: Digest }[] = [];
   while (!(await rest.isEmpty())) {
     if (parts.length === maxParts)
@@ -76,33 +77,4 @@ async function assertReplaceable(path: string, earlier: readonly { readonly path
   }
   const message = `${path} exists, and is not a part of an earlier archive; remove it, or choose another name`;
   throw new MoteError("MOTE_EXISTS", message, { details: { path } });
-}
-
-/** Chunks that are taken by a number of bytes. */
-class ChunkQueue {
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #next: Uint8Array | undefined;
-
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
-  }
-
-  async isEmpty(): Promise<boolean> {
-    while (this.#next === undefined || this.#next.byteLength === 0) {
-      const { done, value } = await this.#chunks.next();
-      if (done) return true;
-      this.#next = value;
-    }
-    return false;
-  }
-
-  async *take(bytes: number): AsyncGenerator<Uint8Array> {
-    for (let left = bytes; left > 0 && !(await this.isEmpty()); ) {
-      const chunk = this.#next ?? new Uint8Array();
-      const taken = chunk.subarray(0, left);
-      this.#next = chunk.subarray(taken.byteLength);
-      left -= taken.byteLength;
-      yield taken;
-    }
-  }
 }

@@ -1,11 +1,9 @@
-import { chmodSync, lstatSync, realpathSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { chmodSync, lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Cancellable, errorCode } from "@mote/core";
-import { attempt, writeFailed } from "../disk/file-error.js";
-import { makeFolders } from "../disk/make-folders.js";
+import type { Cancellable } from "@mote/core";
+import { writeFailed } from "../disk/file-error.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
-import { blocked, placeTree } from "../files/place-files.js";
+import { openFolder, placeTree } from "../files/place-files.js";
 import { StagedTree } from "../files/staged-tree.js";
 import type { LayerStack } from "./layer-stack.js";
 import { linkTargetIn } from "./link-target.js";
@@ -40,11 +38,9 @@ export async function placeImageFiles(
   dir: string,
   { overwrite = false, signal }: PlaceFilesOptions = {},
 ): Promise<PlacedFiles> {
-  const root = openFolder(resolve(dir));
+  const { root } = openFolder(resolve(dir));
   await using staging = new TemporaryFolder(root, dir);
-  const path = join(staging.path, "tree");
-  await attempt(mkdir(path), path);
-  const tree = new StagedTree(path);
+  const tree = await StagedTree.create(join(staging.path, "tree"));
   const skipped: { path: string; reason: string }[] = [];
   const folders = selection.filter(({ file }) => file.type === "folder");
   for (const { name } of folders) tree.folder(name, location);
@@ -63,8 +59,8 @@ export async function placeImageFiles(
       skipped.push({ path: name, reason });
     },
   });
-  setModes(path, folders);
-  await placeTree(path, root, { overwrite, signal });
+  setModes(tree.path, folders);
+  await placeTree(tree.path, root, { overwrite, signal });
   return { ...written, folders: folders.length, links: links.length - rejected.length, skipped };
 }
 
@@ -103,15 +99,5 @@ function setModes(tree: string, folders: readonly SelectedFile[]): void {
     } catch (error) {
       throw writeFailed(error, at);
     }
-  }
-}
-
-function openFolder(dir: string): string {
-  try {
-    makeFolders(dir);
-    return realpathSync(dir);
-  } catch (error) {
-    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorCode(error) ?? "");
-    throw isOther ? blocked(dir, "not a folder, or below what is not one") : writeFailed(error, dir);
   }
 }

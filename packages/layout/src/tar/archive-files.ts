@@ -1,11 +1,10 @@
 import { type Cancellable, MoteError } from "@mote/core";
-import { SpooledStdin } from "../compression/spooled-stdin.js";
-import { type Compression, compressionOf, magicBytes } from "../compression/uncompress.js";
-import { UncompressedArchive } from "../compression/uncompressed-archive.js";
+import { SpooledFile } from "../compression/spooled-file.js";
+import { compressionOfFile, uncompressed } from "../compression/uncompress.js";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import { invalidArchive } from "../disk/file-error.js";
 import type { NamedFiles } from "../disk/named-files.js";
-import { identityOf, type OpenedFile, openFile } from "../disk/opened-file.js";
+import type { OpenedFile } from "../disk/opened-file.js";
 import { openArchive } from "../parts/open-archive.js";
 import { type FileRange, readTarEntries } from "./tar-entries.js";
 
@@ -83,53 +82,31 @@ interface ScanOptions extends Cancellable {
   readonly limits: UnpackLimits;
 }
 
-async function scanArchive(location: string, options: ScanOptions): Promise<Scan> {
-  if (location !== "-") return scanFile(location, location, [], options);
-  const spooled = await SpooledStdin.read(options);
+async function scanArchive(location: string, { limits, ...options }: ScanOptions): Promise<Scan> {
+  const shown = location === "-" ? "stdin" : location;
+  const temporary: SpooledFile[] = [];
+  const spool = async (chunks: AsyncIterable<Uint8Array>) => {
+    const spooled = await SpooledFile.write(chunks, options);
+    temporary.push(spooled);
+    return spooled.file;
+  };
   try {
-    return await scanFile(spooled.file, "stdin", [spooled], options);
+    let path = location === "-" ? await spool(process.stdin) : location;
+    let file = await openArchive(path, { ...options, verify: true });
+    try {
+      const compression = await compressionOfFile(file);
+      if (file.size === 0) throw invalidArchive(shown, "it is empty");
+      if (compression !== undefined) {
+        path = await spool(limits.bounded(uncompressed(file, shown, { compression, ...options }), shown));
+        await file.handle.close();
+        file = await openArchive(path, options);
+      }
+      return { entries: await readTarEntries(file.handle, shown, options), path, identity: file.identity, temporary };
+    } finally {
+      await file.handle.close();
+    }
   } catch (error) {
-    await spooled[Symbol.asyncDispose]();
+    for (const folder of temporary) await folder[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-async function scanFile(
-  path: string,
-  location: string,
-  temporary: readonly AsyncDisposable[],
-  options: ScanOptions,
-): Promise<Scan> {
-  const file = await openArchive(path, { ...options, verify: true });
-  const { identity } = file;
-  try {
-    const magic = new Uint8Array(magicBytes);
-    await file.handle.read(magic, 0, magicBytes, 0);
-    const compression = compressionOf(magic);
-    if (file.size === 0) throw invalidArchive(location, "it is empty");
-    if (compression !== undefined) return await scanCompressed(file, location, temporary, { compression, ...options });
-    return { entries: await readTarEntries(file.handle, location, options), path, identity, temporary };
-  } finally {
-    await file.handle.close();
-  }
-}
-
-async function scanCompressed(
-  file: OpenedFile,
-  location: string,
-  temporary: readonly AsyncDisposable[],
-  options: ScanOptions & { readonly compression: Compression },
-): Promise<Scan> {
-  const uncompressed = await UncompressedArchive.from(file, location, options);
-  const { handle } = await openFile(uncompressed.tar);
-  try {
-    const entries = await readTarEntries(handle, location, options);
-    const identity = await identityOf(handle);
-    return { entries, path: uncompressed.tar, identity, temporary: [...temporary, uncompressed] };
-  } catch (error) {
-    await uncompressed[Symbol.asyncDispose]();
-    throw error;
-  } finally {
-    await handle.close();
   }
 }

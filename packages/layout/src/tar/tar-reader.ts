@@ -1,4 +1,4 @@
-import { ByteReader } from "../compression/byte-reader.js";
+import { ByteReader } from "../disk/byte-reader.js";
 import { invalidArchive } from "../disk/file-error.js";
 import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
