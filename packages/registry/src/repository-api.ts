@@ -1,4 +1,12 @@
-import { type CallOptions, type Digest, isDigest, manifestTypes, maxManifestBytes } from "@mote/core";
+import {
+  type CallOptions,
+  type Descriptor,
+  type Digest,
+  isDigest,
+  isManifestType,
+  manifestTypes,
+  maxManifestBytes,
+} from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
 import { isDockerHub } from "./http/hosts.js";
@@ -151,6 +159,15 @@ export class RepositoryApi {
   follow(location: string, from: URL): URL {
     return resolveLocation(location, from, { plainHttp: this.client.plainHttp, subject: this.subject() });
   }
+}
+
+/** Returns the manifest that the response to a HEAD describes; undefined if it does not. @param requested used if the response has no digest */
+export function describedIn(response: RegistryResponse, requested?: Digest): Descriptor | undefined {
+  const digest = response.header("docker-content-digest") ?? requested;
+  const mediaType = bareType(response.header("content-type"));
+  const size = Number(response.header("content-length") ?? Number.NaN);
+  if (response.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
+  return isDigest(digest) && Number.isSafeInteger(size) && size > 0 ? { mediaType, digest, size } : undefined;
 }
 
 /** A media type without its parameters, in lower case. */

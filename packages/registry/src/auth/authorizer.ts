@@ -58,7 +58,7 @@ export class Authorizer {
     const key = accessKey(access);
     const known = this.#known.get(key);
     if (known !== undefined && known.expiresAtMs > Date.now()) return known;
-    const challenge = this.#challenges.get(key) ?? this.#usualChallenges.get(access.origin.origin);
+    const challenge = this.#expected(access);
     if (challenge === undefined) return undefined;
     return untilAborted(this.#renew(key, access, challenge), signal);
   }
@@ -88,7 +88,7 @@ export class Authorizer {
 
   /** Returns the host of the registry's token service, if known. */
   tokenHost(access: Access): string | undefined {
-    const challenge = this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(access.origin.origin);
+    const challenge = this.#expected(access);
     return challenge?.scheme === "bearer" ? realmUrl(challenge.parameters.realm, access.origin)?.host : undefined;
   }
 
@@ -109,14 +109,17 @@ export class Authorizer {
     { status, method, url }: AccessError,
     used: Authorization | undefined,
   ): Promise<Challenge | undefined> {
-    const { origin } = access.origin;
     const isHidden = (status === 403 || status === 404) && !used?.personal;
     if (status !== 401 && !(isHidden && (await this.#storedFor(access)) !== undefined)) return undefined;
-    const expected = () => this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(origin);
-    if (expected() !== undefined) return expected();
+    const expected = this.#expected(access);
+    if (expected !== undefined) return expected;
     const { challenge } = await this.#probe(access, new URL("/v2/", access.origin), "/v2/");
     if (challenge === undefined && status === 401 && method === "HEAD") await this.#probe(access, url, "HEAD");
-    return expected();
+    return this.#expected(access);
+  }
+
+  #expected(access: Access): Challenge | undefined {
+    return this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(access.origin.origin);
   }
 
   /** Looks up credentials after a failure without a challenge. Cached, so that a missing login is not looked up each time. */

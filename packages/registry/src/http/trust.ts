@@ -113,17 +113,13 @@ function tlsOptions({ ca, cert, key }: CertificateOptions): Tls {
   };
 }
 
-async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void> {
+async function assertUsable(tls: Tls, what: string): Promise<void> {
   const { createSecureContext } = await import("node:tls");
   try {
     // OpenSSL accepts a list without any authority, and then trusts no host.
-    for (const one of ca ?? [])
+    for (const one of tls.ca ?? [])
       if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
-    createSecureContext({
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(ca === undefined ? {} : { ca }),
-    });
+    createSecureContext(tls);
   } catch (cause) {
     throw new MoteError("MOTE_CONFIG", `${what} cannot be used; check that they are PEM and belong together`, {
       cause,

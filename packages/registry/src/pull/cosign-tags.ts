@@ -4,7 +4,6 @@ import {
   type Descriptor,
   type Digest,
   digestBytes,
-  isDigest,
   isManifestType,
   manifestTypes,
   maxManifestBytes,
@@ -12,7 +11,7 @@ import {
 } from "@mote/core";
 import { collectDocument } from "../http/content-coding.js";
 import { namingSubject } from "../reports/subject.js";
-import { bareType, type RepositoryApi } from "../repository-api.js";
+import { bareType, describedIn, type RepositoryApi } from "../repository-api.js";
 import { absentStatuses, warnOfForbidden } from "./referrers-index.js";
 
 /** Lists cosign's artifacts for the manifest, by the tags of its digest. */
@@ -37,12 +36,8 @@ export async function findTag(api: RepositoryApi, tag: string, options: CallOpti
     warnOfForbidden(api, `the tag ${tag}`);
     return undefined;
   }
-  const digest = head.header("docker-content-digest");
-  const mediaType = bareType(head.header("content-type"));
-  const size = Number(head.header("content-length") ?? Number.NaN);
-  if (head.status === 200 && mediaType !== undefined && isManifestType(mediaType)) {
-    if (isDigest(digest) && Number.isSafeInteger(size) && size > 0) return { mediaType, digest, size };
-  }
+  const described = describedIn(head);
+  if (described !== undefined) return described;
   return api.send({ method: "GET", path: `manifests/${tag}`, ...request, accepts }, async (response) => {
     const type = bareType(response.header("content-type"));
     if (response.status !== 200 || type === undefined || !isManifestType(type)) {

@@ -3,8 +3,8 @@ import {
   type Descriptor,
   type Digest,
   describeReferrer,
+  ifFound,
   isManifestType,
-  isNotFound,
   MoteError,
   maxReferrersBytes,
   parseManifest,
@@ -42,57 +42,44 @@ export async function* listReferrers(
   let page: URL | undefined = api.url(`referrers/${digest}${query}`);
   const seen = new Set<string>();
   const listed = new Set<Digest>();
-  const bounds = new Bounds(api, digest);
+  const count = withinBounds(api, digest);
   while (page !== undefined) {
     if (seen.has(page.href))
       throw protocolError(api.subject({ digest }), "its pages of referrers go round in a circle");
     seen.add(page.href);
-    bounds.count("pages", 1);
+    count("pages", 1);
     const found = await readIndex(api, { path: page, what: `referrers of ${digest}`, digest, ...options });
     if (!isIndex(found) && seen.size > 1) {
       throw protocolError(api.subject({ digest }), "a later page of its referrers is not an index");
     }
-    if (isIndex(found)) bounds.count("bytes", found.bytes.byteLength);
+    if (isIndex(found)) count("bytes", found.bytes.byteLength);
     const tagged = isIndex(found) ? undefined : await byTag();
     const referrers = isIndex(found) ? found.index.manifests : (tagged ?? []);
-    bounds.count("referrers", referrers.length);
-    const unlisted = referrers.filter((one) => isFirst(listed, one.digest));
+    count("referrers", referrers.length);
+    // zot repeats a referrer for each of its tags.
+    const unlisted = referrers.filter(({ digest: one }) => !listed.has(one) && listed.add(one));
     if (artifactType === undefined) yield* unlisted;
     else yield* ofType(api, unlisted, artifactType, options);
     page = isIndex(found) ? nextPage(api, digest, page, found.response) : undefined;
   }
 }
 
-/** Adds the digest; returns whether it was new: zot repeats a referrer for each of its tags. */
-function isFirst(listed: Set<Digest>, digest: Digest): boolean {
-  if (listed.has(digest)) return false;
-  listed.add(digest);
-  return true;
-}
-
-/** Limits on the referrers of one manifest. */
-class Bounds {
-  readonly #api: RepositoryApi;
-  readonly #digest: Digest;
-  readonly #left = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes };
-
-  constructor(api: RepositoryApi, digest: Digest) {
-    this.#api = api;
-    this.#digest = digest;
-  }
-
-  count(what: "pages" | "referrers" | "bytes", more: number): void {
-    this.#left[what] -= more;
-    if (this.#left[what] >= 0) return;
-    const bound = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes }[what];
-    const subject = this.#api.subject({ digest: this.#digest });
+/** Returns a function that counts the referrers of one manifest, within the limits. */
+function withinBounds(api: RepositoryApi, digest: Digest) {
+  const bounds = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes };
+  const left = { ...bounds };
+  return (what: keyof typeof bounds, more: number): void => {
+    left[what] -= more;
+    if (left[what] >= 0) return;
+    const bound = bounds[what];
+    const subject = api.subject({ digest });
     const text = what === "referrers" ? `more than ${bound} referrers` : `referrers in more than ${bound} ${what}`;
     throw new MoteError(
       "MOTE_TOO_LARGE",
-      `${subjectName(subject)}: ${text} of ${this.#digest}; leave out the referrers, or remove some there`,
+      `${subjectName(subject)}: ${text} of ${digest}; leave out the referrers, or remove some there`,
       { details: { ...subject, what, bound } },
     );
-  }
+  };
 }
 
 /** Filters by type: a registry may leave that to the client (`OCI-Filters-Applied`), and may omit the types. */
@@ -112,13 +99,9 @@ async function* ofType(
 /** Returns undefined if it does not exist, or is something else. */
 async function describe(api: RepositoryApi, one: Descriptor, options: CallOptions): Promise<Descriptor | undefined> {
   const { digest } = one;
-  try {
-    const { bytes } = await api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest });
-    return isManifestItself(bytes, digest) ? describeReferrer(one, parseManifest(bytes, one.mediaType)) : undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  const found = await ifFound(api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest }));
+  if (found === undefined || !isManifestItself(found.bytes, digest)) return undefined;
+  return describeReferrer(one, parseManifest(found.bytes, one.mediaType));
 }
 
 /** The next page must be on this registry, as credentials are sent for it. */

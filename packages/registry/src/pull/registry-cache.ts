@@ -4,6 +4,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
+  ifFound,
   isNotFound,
   MoteError,
   type MoteInfo,
@@ -97,15 +98,10 @@ export class RegistryCache implements MoteSource {
   }
 
   async #get(kind: "blobs" | "manifests", digest: Digest, options: CallOptions): Promise<MoteInfo | undefined> {
-    try {
-      if (kind === "manifests") return (await this.#manifest(digest, options)).info;
-      const about = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1 };
-      await using reader = await openBlob(this.#api, { ...about, verify: false, damage: true, ...options });
-      return reader.info;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    if (kind === "manifests") return (await ifFound(this.#manifest(digest, options)))?.info;
+    const about = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1 };
+    await using reader = await ifFound(openBlob(this.#api, { ...about, verify: false, damage: true, ...options }));
+    return reader?.info;
   }
 
   /** @throws MOTE_NOT_FOUND */

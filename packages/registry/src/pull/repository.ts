@@ -31,7 +31,7 @@ import { isDockerHub } from "../http/hosts.js";
 import { sizeError } from "../reports/protocol-error.js";
 import { subjectName } from "../reports/subject.js";
 import {
-  bareType,
+  describedIn,
   type ManifestResponse,
   RepositoryApi,
   type RepositoryApiOptions,
@@ -199,13 +199,10 @@ export class RegistryRepository implements ContentSource {
       reference,
       accepts: (status) => status !== 401 && status !== 429,
     });
-    const digest = response.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
-    const mediaType = bareType(response.header("content-type"));
-    const size = Number(response.header("content-length") ?? Number.NaN);
-    if (response.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
-    if (!isDigest(digest) || !Number.isSafeInteger(size) || size <= 0) return undefined;
-    if (isDigest(reference) && digest !== reference) throw this.#otherDigest(reference, digest);
-    return { mediaType, digest, size };
+    const found = describedIn(response, isDigest(reference) ? reference : undefined);
+    if (isDigest(reference) && found !== undefined && found.digest !== reference)
+      throw this.#otherDigest(reference, found.digest);
+    return found;
   }
 
   #manifestType({ mediaType, bytes }: ManifestResponse, reference: string): string {

@@ -1,8 +1,8 @@
 import {
   type Cancellable,
   type Digest,
+  ifFound,
   isIndexType,
-  isNotFound,
   MoteError,
   manifestChildren,
   messageOf,
@@ -38,7 +38,7 @@ export async function removeTags(
   let needed: ReadonlyMap<Digest, string> | undefined;
   for (const tag of tags) {
     try {
-      const digest = await digestOf(repository, tag, { signal });
+      const digest = (await ifFound(repository.resolve(tag, { signal })))?.digest;
       if (digest === undefined || (await removed(api, tag, { signal }))) continue;
       needed ??= await neededBy(repository, remaining, { signal });
       const by = needed.get(digest);
@@ -53,19 +53,6 @@ export async function removeTags(
     }
   }
   return reasons;
-}
-
-async function digestOf(
-  repository: RegistryRepository,
-  tag: string,
-  options: Cancellable,
-): Promise<Digest | undefined> {
-  try {
-    return (await repository.resolve(tag, options)).digest;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 /** Returns false if the registry cannot delete this. */
@@ -92,10 +79,7 @@ async function neededBy(
   const work = async () => {
     for (let next = queue.next(); !next.done; next = queue.next()) {
       const tag = next.value;
-      const root = await repository.resolve(tag, options).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
+      const root = await ifFound(repository.resolve(tag, options));
       const waiting = root === undefined ? [] : [root];
       for (const descriptor of waiting) {
         if (needed.has(descriptor.digest)) continue;
