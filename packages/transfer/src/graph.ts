@@ -2,6 +2,7 @@ import {
   type Descriptor,
   type Digest,
   describeReferrer,
+  ifFound,
   isManifestType,
   isNotFound,
   MoteError,
@@ -164,10 +165,7 @@ class GraphReader {
   async #loadBelow(node: Node): Promise<LoadedManifest | undefined> {
     const { descriptor, indexDepth, from, to } = node;
     if (indexDepth === 0) return await this.#loader.load(descriptor);
-    const found = await this.#loader.loadEntry(descriptor).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    const found = await ifFound(this.#loader.loadEntry(descriptor));
     if (found === undefined) this.#addBlob({ descriptor, from, to });
     if (found?.isOpaque) {
       this.#job.notice(

@@ -102,23 +102,16 @@ export class Job {
 
   /** Reports an error that does not fail the transfer. */
   warn(message: string, cause: unknown, digest?: Digest): void {
-    const text = `${message}: ${messageOf(cause)}`;
-    this.#report(text, { code: MoteError.isInstance(cause) ? cause.code : undefined, digest, cause });
+    this.#report(`${message}: ${messageOf(cause)}`, cause, digest);
   }
 
   /** Reports something that a user might not expect. */
   notice(message: string): void {
-    this.#report(message, {});
+    this.#report(message);
   }
 
-  #report(
-    message: string,
-    {
-      code,
-      digest,
-      cause,
-    }: { readonly code?: string | undefined; readonly digest?: Digest | undefined; cause?: unknown },
-  ): void {
+  #report(message: string, cause?: unknown, digest?: Digest): void {
+    const code = MoteError.isInstance(cause) ? cause.code : undefined;
     this.warnings.push(message);
     this.logger.warn(message, { digest, cause });
     this.emit({ type: "warning", message, code, digest });

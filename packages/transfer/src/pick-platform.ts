@@ -3,6 +3,7 @@ import {
   type Digest,
   formatPlatform,
   type ImageIndex,
+  ifFound,
   isIndexType,
   isNotFound,
   labelOf,
@@ -112,11 +113,8 @@ class PlatformSearch {
     if (label !== undefined) return { descriptor, platform: label, indexes };
     if (this.#unlabelled === maxUnlabelled) return undefined;
     this.#unlabelled++;
-    const platform = await this.#platformOf(descriptor).catch((error: unknown) => {
-      // A missing manifest is skipped, because another one may have the platform.
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    // A missing manifest is skipped, because another one may have the platform.
+    const platform = await ifFound(this.#platformOf(descriptor));
     return platform !== undefined && this.#matcher.matches(platform) ? { descriptor, platform, indexes } : undefined;
   }
 

@@ -64,32 +64,28 @@ export interface TransferReport {
   readonly warnings: readonly string[];
 }
 
-type Counted =
-  | "fetched"
-  | "resumed"
-  | "inlined"
-  | "hit"
-  | "tier"
-  | "rebuilt"
-  | "linked"
-  | "copied"
-  | "mounted"
-  | "skipped"
-  | "foreign";
+const counted = [
+  ...(["fetched", "resumed", "inlined", "hit", "tier", "rebuilt"] as const),
+  ...(["linked", "copied", "mounted", "skipped", "foreign"] as const),
+];
+type Counted = (typeof counted)[number];
 
 /** Counts blobs during a transfer, each once. */
 export class Tallies {
-  readonly #counts = new Map<Counted, Map<Digest, number>>();
+  readonly #sizes = Object.fromEntries(counted.map((what) => [what, new Map()])) as Record<
+    Counted,
+    Map<Digest, number>
+  >;
 
   add(what: Counted, digest: Digest, bytes: number): void {
-    const counted = this.#counts.get(what) ?? new Map<Digest, number>();
-    this.#counts.set(what, counted);
+    const sizes = this.#sizes[what];
     // Bytes fetched again are added, but the blob is counted once.
-    counted.set(digest, what === "fetched" ? (counted.get(digest) ?? 0) + bytes : bytes);
+    sizes.set(digest, what === "fetched" ? (sizes.get(digest) ?? 0) + bytes : bytes);
   }
 
-  of(what: Counted): Tally {
-    const counted = [...(this.#counts.get(what)?.values() ?? [])];
-    return { count: counted.length, bytes: counted.reduce((sum, bytes) => sum + bytes, 0) };
+  all(): Readonly<Record<Counted, Tally>> {
+    const tallyOf = (sizes: number[]) => ({ count: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) });
+    const rows = counted.map((what) => [what, tallyOf([...this.#sizes[what].values()])] as const);
+    return Object.fromEntries(rows) as Record<Counted, Tally>;
   }
 }

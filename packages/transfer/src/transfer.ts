@@ -207,7 +207,7 @@ function recordManifestLocations(job: Job, locations: Locations, graph: Graph, r
     if (from === "source") locations.recordFetched({ descriptor, ...locationsOf(descriptor) });
   }
   // Linked blobs are not recorded at the destination either. So the blob-info cache is not even opened if nothing was fetched or sent.
-  if (job.destination?.linkable !== undefined && job.tallies.of("copied").count === 0) return;
+  if (job.destination?.linkable !== undefined && job.tallies.all().copied.count === 0) return;
   for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...locationsOf(descriptor) });
 }
 
@@ -283,17 +283,7 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
         tag: name,
       };
     }),
-    fetched: tallies.of("fetched"),
-    resumed: tallies.of("resumed"),
-    inlined: tallies.of("inlined"),
-    hit: tallies.of("hit"),
-    tier: tallies.of("tier"),
-    rebuilt: tallies.of("rebuilt"),
-    linked: tallies.of("linked"),
-    copied: tallies.of("copied"),
-    mounted: tallies.of("mounted"),
-    skipped: tallies.of("skipped"),
-    foreign: tallies.of("foreign"),
+    ...tallies.all(),
     referrers: graph.referrers,
     manifests: {
       count: manifests.length,
