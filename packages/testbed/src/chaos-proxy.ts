@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from "node:http";
-import { listenOnLoopback } from "./loopback.js";
+import { closeServer, listenOnLoopback } from "./loopback.js";
 
 /** What happens to a request. */
 export type Effect =
@@ -72,11 +71,7 @@ export async function startChaosProxy(target: string): Promise<ChaosProxy> {
     inject: (effect) => {
       choose = effect;
     },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

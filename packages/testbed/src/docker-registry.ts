@@ -1,10 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killAndWait } from "./child-process.js";
+import { startProgram } from "./child-process.js";
 
 export interface DockerRegistryOptions {
   /** The only user. Default: anonymous access. */
@@ -53,33 +53,21 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       ...(await authentication(folder, options)),
     }),
   );
-  const child = spawn(options.program ?? "docker-registry", ["serve", config], { stdio: ["ignore", "pipe", "pipe"] });
-  let log = "";
-  const port = await new Promise<string>((resolve, reject) => {
-    const read = (chunk: string) => {
-      log += chunk;
-      const found = /listening on 127\.0\.0\.1:(\d+)/.exec(log)?.[1];
-      if (found !== undefined) resolve(found);
-    };
-    child.stdout.setEncoding("utf8").on("data", read);
-    child.stderr.setEncoding("utf8").on("data", read);
-    child.once("error", reject);
-    child.once("exit", () => reject(new Error(`docker-registry ended: ${log}`)));
-  });
-  const stop = async () => {
-    await killAndWait(child);
-    await rm(folder, { recursive: true, force: true });
-  };
-  return {
-    host: `127.0.0.1:${port}`,
+  const { child, ready, log, stop } = await startProgram(options.program ?? "docker-registry", ["serve", config], {
     folder,
-    log: () => log,
+    ready: /listening on (127\.0\.0\.1:\d+)/,
+  });
+  const host = ready[1] ?? "";
+  return {
+    host,
+    folder,
+    log,
     async requests() {
       // The log is read from a pipe, and is complete up to the line of this request.
       const mark = `/v2/?mark=${randomUUID()}`;
-      await (await fetch(`http://127.0.0.1:${port}${mark}`)).arrayBuffer();
-      while (!log.includes(mark)) await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);
-      const lines = log.matchAll(/"((?:GET|HEAD|PUT|POST|PATCH|DELETE) [^" ]+) HTTP/g);
+      await (await fetch(`http://${host}${mark}`)).arrayBuffer();
+      while (!log().includes(mark)) await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);
+      const lines = log().matchAll(/"((?:GET|HEAD|PUT|POST|PATCH|DELETE) [^" ]+) HTTP/g);
       return [...lines].map((found) => found[1] ?? "").filter((line) => !line.includes("?mark="));
     },
     stop,

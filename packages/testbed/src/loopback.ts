@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Server as HttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
 
 /** Ports that no system assigns to a socket that asks for any: a part of them for each process that runs tests beside others. */
@@ -25,6 +26,13 @@ export async function listenOnLoopback(server: Server): Promise<string> {
     }
   }
   throw new Error("no port of 127.0.0.1 is free");
+}
+
+/** Closes a server and all its connections. */
+export async function closeServer(server: HttpServer): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, "close");
 }
 
 /** Returns a port of loopback for another process to listen at, chosen as by {@link listenOnLoopback}. */

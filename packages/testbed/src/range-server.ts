@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { GeneratedBlob } from "./generated-blob.js";
-import { listenOnLoopback } from "./loopback.js";
+import { closeServer, listenOnLoopback } from "./loopback.js";
 
 /** What a response to a GET of the blob does differently. Offsets are those of the blob. */
 export interface RangeReply {
@@ -97,11 +97,7 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     get mostAtOnce() {
       return sending.most;
     },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killAndWait } from "./child-process.js";
+import { startProgram } from "./child-process.js";
 import { freePort } from "./loopback.js";
 
 export interface RedisServerOptions {
@@ -33,22 +32,8 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const lines = Object.entries(settings).map(([name, value]) => [`--${name}`, ...[value].flat()]);
   const { sentinel } = options;
   const start = sentinel === undefined ? [] : [sentinel, "--sentinel"];
-  const child = spawn("redis-server", [...start, ...lines.flat()], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let log = "";
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      log += text;
-      if (/Ready to accept connections|Sentinel ID is/.test(log)) resolve();
-    });
-    child.once("error", reject);
-    child.once("exit", () => reject(new Error(`redis-server ended: ${log}`)));
-  });
-  const stop = async () => {
-    await killAndWait(child);
-    await rm(folder, { recursive: true, force: true });
-  };
+  const ready = /Ready to accept connections|Sentinel ID is/;
+  const { child, stop } = await startProgram("redis-server", [...start, ...lines.flat()], { folder, ready });
   return {
     port,
     url: `redis://127.0.0.1:${port}`,

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killAndWait } from "./child-process.js";
+import { stopIn } from "./child-process.js";
 import { isInstalled } from "./installed.js";
 import { freePort } from "./loopback.js";
 import { type S3Server, s3Server } from "./s3-server.js";
@@ -30,10 +30,7 @@ export async function startVersitygw(): Promise<S3Server> {
   const child = spawn(programOf() ?? "versitygw", [...options, "--keep-alive", "--quiet", "posix", data], {
     stdio: "ignore",
   });
-  const stop = async () => {
-    await killAndWait(child);
-    await rm(folder, { recursive: true, force: true });
-  };
+  const stop = () => stopIn(folder, child);
   return await s3Server({ name: "versitygw", endpoint: `http://127.0.0.1:${port}`, ...keys, stop });
 }
 

@@ -1,4 +1,5 @@
 import type { RegistryKind } from "../simulator/behaviour.js";
+import { digestsOf, subjectOf } from "../simulator/distribution-api.js";
 import { immutableTags } from "../simulator/immutable-tags.js";
 import { errorReply, jsonReply, withHeaders } from "../simulator/replies.js";
 import { type Repositories, readJson, type StoredManifest } from "../simulator/repositories.js";
@@ -55,9 +56,7 @@ export const harbor: RegistryKind = {
         const { manifests } = repositories.get(route.repository);
         // Harbor's response for an unknown digest.
         if (!manifests.has(route.digest)) return jsonReply(200, {}, indexLabel);
-        const referring = [...manifests.values()].filter(
-          ({ bytes }) => digestOf(readJson(bytes).subject) === route.digest,
-        );
+        const referring = [...manifests.values()].filter(({ bytes }) => subjectOf(bytes) === route.digest);
         const listed = referring.map((one) => describe(repositories, route.repository, one));
         return jsonReply(
           200,
@@ -75,14 +74,8 @@ const indexLabel = { "content-type": "application/vnd.oci.image.index.v1+json" }
 function describe(repositories: Repositories, repository: string, { digest, mediaType, bytes }: StoredManifest) {
   const { config, layers } = readJson(bytes);
   const { blobs } = repositories.get(repository);
-  const content = [config, ...(Array.isArray(layers) ? layers : [])].map((one) => blobs.get(digestOf(one) ?? ""));
+  const content = digestsOf([config, ...(Array.isArray(layers) ? layers : [])]).map((digest) => blobs.get(digest));
   const size = content.reduce((total, blob) => total + (blob?.byteLength ?? 0), bytes.byteLength);
   const artifactType = typeof config === "object" && config !== null && "mediaType" in config ? config.mediaType : "";
   return { mediaType, digest, size, artifactType };
-}
-
-function digestOf(descriptor: unknown): string | undefined {
-  const digest =
-    typeof descriptor === "object" && descriptor !== null && "digest" in descriptor ? descriptor.digest : undefined;
-  return typeof digest === "string" ? digest : undefined;
 }

@@ -78,7 +78,7 @@ function replyToBlob(
 function missingContent(body: Uint8Array, repositories: Repositories, repository: string): string | undefined {
   const { blobs, manifests } = repositories.get(repository);
   const { config, layers, manifests: children } = readJson(body);
-  const named = (value: unknown) => digests(Array.isArray(value) ? value : [value]);
+  const named = (value: unknown) => digestsOf(Array.isArray(value) ? value : [value]);
   return (
     [...named(config), ...named(layers)].find((digest) => !blobs.has(digest)) ??
     // An index may list blobs, as build caches do, and Distribution accepts that.
@@ -87,15 +87,16 @@ function missingContent(body: Uint8Array, repositories: Repositories, repository
   );
 }
 
-function digests(values: readonly unknown[]): string[] {
+/** Returns the digests of the descriptors among these values. */
+export function digestsOf(values: readonly unknown[]): string[] {
   return values.flatMap((value) => {
     const digest = typeof value === "object" && value !== null && "digest" in value ? value.digest : undefined;
     return typeof digest === "string" ? [digest] : [];
   });
 }
 
-function subjectOf(bytes: Uint8Array): string | undefined {
-  return digests([readJson(bytes).subject])[0];
+export function subjectOf(bytes: Uint8Array): string | undefined {
+  return digestsOf([readJson(bytes).subject])[0];
 }
 
 function listTags({ url }: SimulatedRequest, repositories: Repositories, repository: string): Reply {

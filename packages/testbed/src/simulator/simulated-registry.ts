@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { listenOnLoopback } from "../loopback.js";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { closeServer, listenOnLoopback } from "../loopback.js";
 import type { Behaviour, Listener, RegistryKind, Reply, SimulatedRequest, SimulatedState } from "./behaviour.js";
 import { distributionApi } from "./distribution-api.js";
 import { bytesReply, errorReply } from "./replies.js";
@@ -57,7 +56,7 @@ export async function startSimulatedRegistry(kind: RegistryKind): Promise<Simula
     requests,
     once: (change) => changes.add(change),
     async [Symbol.asyncDispose]() {
-      await Promise.all([registry, storage, tokens].map(({ server }) => close(server)));
+      await Promise.all([registry, storage, tokens].map(({ server }) => closeServer(server)));
     },
   };
 }
@@ -104,10 +103,4 @@ function send(response: ServerResponse, { status, headers = {}, body, cutAfter }
   if (method === "HEAD") response.end();
   else if (cutAfter === undefined) response.end(bytes);
   else response.write(bytes.subarray(0, cutAfter), () => response.destroy());
-}
-
-async function close(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
-  await once(server, "close");
 }
