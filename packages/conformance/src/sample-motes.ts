@@ -44,6 +44,24 @@ export async function begin(cache: MoteCache, { digest, bytes }: Sample, size: n
   return { mote, writer: await cache.moteWriter(digest) };
 }
 
+/** Stores a mote by a writer that is suspended and resumed, and calls `suspended` in between. Returns whether the cache can do so. */
+export async function putResumed(
+  cache: MoteCache,
+  { digest, bytes }: Sample,
+  suspended = async () => {},
+): Promise<boolean> {
+  if (cache.resumeMote === undefined) return false;
+  const mote = { digest, mediaType, size: bytes.byteLength };
+  const first = await cache.resumeMote(mote);
+  await first.write(bytes.subarray(first.offset, Math.max(first.offset, bytes.byteLength >> 1)));
+  await first.suspend();
+  await suspended();
+  await using second = await cache.resumeMote(mote);
+  await second.write(bytes.subarray(second.offset));
+  await second.close();
+  return true;
+}
+
 export async function readAll(
   source: MoteSource,
   digest: Digest,

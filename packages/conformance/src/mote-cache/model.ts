@@ -1,6 +1,6 @@
-import type { Digest, Lease, MoteCache, ResumableWriter } from "@mote/core";
+import type { Digest, Lease, MoteCache } from "@mote/core";
 import fc from "fast-check";
-import { begin, mediaType, put, readAll, type Sample, sameBytes, sample } from "../sample-motes.js";
+import { begin, mediaType, put, putResumed, readAll, type Sample, sameBytes, sample } from "../sample-motes.js";
 import type { CacheTests } from "./cache-tests.js";
 import type { MoteCacheCapabilities } from "./capabilities.js";
 
@@ -96,16 +96,10 @@ class Workload {
   /** Suspends a writer and resumes it. Until it closes, the mote does not exist. */
   async suspend(mote: Sample): Promise<void> {
     const { digest, bytes } = mote;
-    const pending = { digest, mediaType, size: bytes.byteLength };
-    const first = await this.#resume(mote);
-    if (first === undefined || this.#cache.resumeMote === undefined) return;
-    await first.write(bytes.subarray(first.offset, Math.max(first.offset, bytes.byteLength >> 1)));
-    await first.suspend();
-    this.#expect(await this.#cache.moteExists(digest)).toBe(this.#model.has(digest));
-    await using second = await this.#cache.resumeMote(pending);
-    await second.write(bytes.subarray(second.offset));
-    await second.close();
-    this.#model.set(digest, bytes);
+    const isStored = await putResumed(this.#cache, mote, async () =>
+      this.#expect(await this.#cache.moteExists(digest)).toBe(this.#model.has(digest)),
+    );
+    if (isStored) this.#model.set(digest, bytes);
   }
 
   async read({ digest }: Sample): Promise<void> {
@@ -145,7 +139,8 @@ class Workload {
     if (this.#reopen === undefined) return;
     const { writer } = await begin(this.#cache, mote);
     await writer.write(half(mote));
-    const suspended = await this.#resume(mote);
+    const { digest, bytes } = mote;
+    const suspended = await this.#cache.resumeMote?.({ digest, mediaType, size: bytes.byteLength });
     await suspended?.write(half(mote).subarray(suspended.offset));
     await this.#continueWith(await this.#reopen(this.#cache));
   }
@@ -175,10 +170,6 @@ class Workload {
   async release({ digest }: Sample): Promise<void> {
     await this.#leases.get(digest)?.release();
     this.#leases.delete(digest);
-  }
-
-  #resume({ digest, bytes }: Sample): Promise<ResumableWriter> | undefined {
-    return this.#cache.resumeMote?.({ digest, mediaType, size: bytes.byteLength });
   }
 
   async #continueWith(next: MoteCache): Promise<void> {

@@ -1,5 +1,5 @@
 import { digestBytes, mediaTypes } from "@mote/core";
-import { entryOf, type RegistryClient, type RegistryTests, text } from "./registry-client.js";
+import { entryOf, type RegistryTests, text } from "./registry-client.js";
 
 /** Tests of "Content Management" (distribution-spec). */
 export function deletions({ describe, expect, test }: RegistryTests): void {
