@@ -21,7 +21,7 @@ import { isTransientStatus } from "../http/retry.js";
 import { bareType, RepositoryApi, type RepositoryApiOptions } from "../repository-api.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import { openBlob } from "./blob-reader.js";
-import { RangeReaderAt } from "./range-reader-at.js";
+import { rangeReaderAt } from "./range-reader-at.js";
 
 /**
  * A repository as a read-only cache tier: its blobs and manifests by digest. Bytes that do not match their digest are `MOTE_CORRUPT`.
@@ -74,7 +74,7 @@ export class RegistryCache implements MoteSource {
 
   async moteReaderAt(digest: Digest, options: CallOptions = {}): Promise<MoteReaderAt> {
     const { size } = await this.#found(digest, options);
-    return new RangeReaderAt(size, (start, end, signal) =>
+    return rangeReaderAt(size, (start, end, signal) =>
       this.moteReader(digest, { start, end, signal, onEvent: options.onEvent }),
     );
   }

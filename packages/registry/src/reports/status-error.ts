@@ -1,4 +1,4 @@
-import { MoteError } from "@mote/core";
+import { MoteError, type MoteErrorCode } from "@mote/core";
 import { redact } from "../http/redact.js";
 import { parseRetryAfter } from "../http/retry.js";
 import { plainSubject, type Subject } from "./subject.js";
@@ -35,50 +35,34 @@ export function statusError(subject: Subject, response: ErrorResponse, what: str
   const because = `${said === undefined ? "" : ` (${said})`}${unused}`;
   const retryAfterMs = parseRetryAfter(response.retryAfter, Date.now());
   const details = { ...plainSubject(subject), status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const error = (code: MoteErrorCode, message: string) => new MoteError(code, message, { details });
   const isElsewhere = response.redirectedTo !== undefined && response.redirectedTo !== subject.registry;
   if (isElsewhere && (status === 401 || status === 403)) {
-    return new MoteError(
+    return error(
       status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_FORBIDDEN",
       `${place}, to which ${subject.registry} redirects, rejected ${what}${because}; retry, or contact the registry's operator: credentials are not sent there`,
-      { details },
     );
   }
   if (status === 401) {
     const [problem, again] = response.sentLogin ? ["rejected the credentials", " again"] : ["requires credentials", ""];
-    return new MoteError(
-      "MOTE_UNAUTHORIZED",
-      `${place} ${problem} for ${what}${because}; log in to it${again}, with mote login, docker login or podman login`,
-      { details },
-    );
+    const advice = `log in to it${again}, with mote login, docker login or podman login`;
+    return error("MOTE_UNAUTHORIZED", `${place} ${problem} for ${what}${because}; ${advice}`);
   }
   if (status === 403) {
-    return new MoteError(
-      "MOTE_FORBIDDEN",
-      `${place} denied access to ${what}${because}; ask its owner for access, or log in as a user who has it`,
-      { details },
-    );
+    const advice = "ask its owner for access, or log in as a user who has it";
+    return error("MOTE_FORBIDDEN", `${place} denied access to ${what}${because}; ${advice}`);
   }
-  if (status === 404 && !response.writes) {
-    return new MoteError("MOTE_NOT_FOUND", `${place}: ${what} not found${because}; check the reference`, {
-      details,
-    });
-  }
+  if (status === 404 && !response.writes)
+    return error("MOTE_NOT_FOUND", `${place}: ${what} not found${because}; check the reference`);
   if (status === 429) {
     const until = response.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(response.retryAfter, response)}]`;
-    return new MoteError(
-      "MOTE_RATE_LIMITED",
-      `${place}: rate limit exceeded for ${what}${because}; retry later${until}, or log in for a higher limit`,
-      { details },
-    );
+    const advice = `retry later${until}, or log in for a higher limit`;
+    return error("MOTE_RATE_LIMITED", `${place}: rate limit exceeded for ${what}${because}; ${advice}`);
   }
   // distribution-spec, "Error Codes": the content does not match its digest.
-  if (said?.startsWith("DIGEST_INVALID")) {
-    return new MoteError("MOTE_DIGEST_MISMATCH", `${place} rejected ${what}${because}; send it again`, { details });
-  }
-  const advice = adviceOn(status);
-  return new MoteError("MOTE_REGISTRY", `${place} responded with ${status} for ${what}${because}${advice}`, {
-    details,
-  });
+  if (said?.startsWith("DIGEST_INVALID"))
+    return error("MOTE_DIGEST_MISMATCH", `${place} rejected ${what}${because}; send it again`);
+  return error("MOTE_REGISTRY", `${place} responded with ${status} for ${what}${because}${adviceOn(status)}`);
 }
 
 function adviceOn(status: number): string {
