@@ -10,9 +10,28 @@ import {
 } from "@mote/core";
 import { ConfigReader } from "./config-reader.js";
 import type { Job } from "./job.js";
-import type { ManifestLoader } from "./manifest-loader.js";
+import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
 import { pickPlatform } from "./pick-platform.js";
-import { digestOf, locationOf, ownTag, type Root } from "./root.js";
+import { digestOf, locationOf, ownTag } from "./refs.js";
+
+/** A reference to transfer. */
+export interface Root {
+  readonly ref: Ref | string;
+  /** What the source resolved it to. */
+  readonly resolved: Descriptor;
+  /** What is moved: `resolved`, or the manifest of the selected platform. */
+  readonly descriptor: Descriptor;
+  /** The platform that was selected. */
+  readonly platform: Platform | undefined;
+  /** The indexes through which the platform was found, the outermost first. */
+  readonly indexes: readonly LoadedManifest[];
+  /** Its tag at the destination, or its name in the cache. */
+  readonly name: string | undefined;
+  /** Its location at the source, for the blob-info cache. */
+  readonly from: Ref | undefined;
+  /** Its location at the destination, for the blob-info cache. */
+  readonly to: Ref | undefined;
+}
 
 interface WantedRoots {
   readonly refs: readonly (Ref | string)[];

@@ -11,13 +11,12 @@ import {
   refersTo,
 } from "@mote/core";
 import { allExist, contentExists } from "./content-exists.js";
+import type { Root } from "./find-roots.js";
 import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
-import type { ManifestLoader } from "./manifest-loader.js";
+import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
 import { ReferrerSearch, reasonToSkip } from "./referrer-search.js";
 import type { TransferredReferrer } from "./report.js";
-import type { Root } from "./root.js";
 
 export interface PlannedBlob {
   readonly descriptor: Descriptor;

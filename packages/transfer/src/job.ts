@@ -105,6 +105,17 @@ export class Job {
     this.#report(`${message}: ${messageOf(cause)}`, cause, digest);
   }
 
+  /** Returns the result of `work`; undefined after an error, which is reported. @throws the reason of `signal` */
+  async orWarn<T>(work: Promise<T>, message: string, digest?: Digest): Promise<T | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.warn(message, error, digest);
+      return undefined;
+    }
+  }
+
   /** Reports something that a user might not expect. */
   notice(message: string): void {
     this.#report(message);

@@ -7,6 +7,7 @@ import {
   inlinedBytes,
   isManifestType,
   isNotFound,
+  type Manifest,
   MoteError,
   type MoteErrorCode,
   maxManifestBytes,
@@ -18,12 +19,22 @@ import {
   untilAborted,
 } from "@mote/core";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
 import { namedError } from "./named-error.js";
-import { digestOf } from "./root.js";
+import { digestOf } from "./refs.js";
 
 /** The maximum total size of the manifests of a transfer, in bytes, because they are held in memory. */
 const maxTotalBytes = 64 * 1024 * 1024;
+
+/** A parsed manifest and the origin of its bytes. */
+export interface LoadedManifest {
+  /** With the media type of the manifest itself. */
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+  readonly from: "cache" | "source" | "data";
+  /** Whether its media type is unknown, so that it is moved without what it may refer to. */
+  readonly isOpaque?: boolean | undefined;
+}
 
 /** With the parse error of an opaque manifest. */
 interface ReadManifest extends LoadedManifest {

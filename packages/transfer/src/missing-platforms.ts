@@ -1,8 +1,8 @@
 import { type Descriptor, type Digest, formatLocation, formatPlatform, MoteError, manifestChildren } from "@mote/core";
+import type { Root } from "./find-roots.js";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
-import type { Root } from "./root.js";
+import type { LoadedManifest } from "./manifest-loader.js";
 
 /** How many missing manifests a message lists. */
 const maxShown = 8;

@@ -1,8 +1,8 @@
 import { type Digest, MoteError, manifestChildren, writeMote } from "@mote/core";
+import type { Root } from "./find-roots.js";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
-import type { Root } from "./root.js";
+import type { LoadedManifest } from "./manifest-loader.js";
 
 /**
  * Writes the manifests to the destination, each after what it refers to, and to the cache if it has what they refer to: blobs that the

@@ -1,6 +1,6 @@
 import { formatLocation, messageOf } from "@mote/core";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
+import type { LoadedManifest } from "./manifest-loader.js";
 
 /**
  * Records that the cached manifests belong to the repositories of the source and the destination. Errors are logged: without a record, a

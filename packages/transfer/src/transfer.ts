@@ -19,20 +19,19 @@ import {
 import { BlobMove } from "./blob-move.js";
 import { ConfigReader } from "./config-reader.js";
 import type { TransferEvent } from "./events.js";
-import { findRoots } from "./find-roots.js";
+import { findRoots, type Root } from "./find-roots.js";
 import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
 import { Job } from "./job.js";
-import type { LoadedManifest } from "./loaded-manifest.js";
 import { Locations } from "./locations.js";
-import { ManifestLoader } from "./manifest-loader.js";
+import { type LoadedManifest, ManifestLoader } from "./manifest-loader.js";
 import { missingBelow, reportMissing } from "./missing-platforms.js";
 import { putIndexes, putManifests } from "./put-manifests.js";
 import { LayerRebuilding, type RebuildLayer } from "./rebuild.js";
 import { recordMembership } from "./record-membership.js";
+import { locationOf } from "./refs.js";
 import type { TransferReport } from "./report.js";
 import { restoreBlobs } from "./restore-blobs.js";
-import { locationOf, type Root } from "./root.js";
-import { TransferLease } from "./transfer-lease.js";
+import { leaseContent } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
 // Round trips dominate the cost of small blobs, so more of them are moved concurrently.
@@ -145,7 +144,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   emitPlan(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
   const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
-  const lease = await TransferLease.take(job, needed, options.lease);
+  const lease = await leaseContent(job, needed, options.lease);
   const { rebuild } = options;
   const rebuilding = rebuild && new LayerRebuilding(job, new ConfigReader(job), rebuild, graph);
   const move = (blobs: readonly PlannedBlob[]) =>
@@ -175,12 +174,8 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
 /** Asks a cache that is far away for all blobs at once. Its answers are used for each of them. */
 async function lookUp(job: Job, digests: readonly Digest[]): Promise<void> {
   const { cache, signal } = job;
-  try {
-    await cache.existing?.(digests, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    job.warn("cannot look up the blobs in the cache", error);
-  }
+  const looking = (async () => cache.existing?.(digests, { signal }))();
+  await job.orWarn(looking, "cannot look up the blobs in the cache");
 }
 
 /** Writes the manifests, then sets the tags. */
