@@ -28,9 +28,14 @@ export {
   type TransportContext,
   transports,
 } from "./endpoints/transports.js";
-export { archiveTransport, isArchiveFile } from "./files/archive-file.js";
-export { checkCacheFolder } from "./files/cache-folder-location.js";
-export { goesToStdout, isStdout, writeOutputFile } from "./files/output.js";
+export {
+  archiveTransport,
+  checkCacheFolder,
+  goesToStdout,
+  isArchiveFile,
+  isStdout,
+  writeOutputFile,
+} from "./files/locations.js";
 export type { Image, ImageLayer, LayerEntry } from "./images/image.js";
 export type { ImageFiles, ImageFilesOptions } from "./images/image-files.js";
 export type { UnpackedImage, UnpackImageOptions } from "./images/unpacked-image.js";
@@ -74,8 +79,7 @@ export type {
   ServeMoteOptions,
 } from "./mote.js";
 export { openDestination, openMote, openSource } from "./open-mote.js";
-export { type GlobOptions, glob } from "./patterns/glob.js";
-export { tagFilter } from "./patterns/tag-filter.js";
+export { type GlobOptions, glob, tagFilter } from "./patterns/glob.js";
 export { compareVersions } from "./patterns/version-order.js";
 export type { DeltaMode } from "./rebuild/layer-rebuilder.js";
 export type { FoundMote } from "./references/find-by-name.js";

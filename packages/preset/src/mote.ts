@@ -305,7 +305,7 @@ export interface OpenMote extends AsyncDisposable {
   repair(options?: RepairOptions): Promise<string[]>;
   /**
    * Serves the cache as an OCI registry. With `mirror`, content that is not cached is fetched from upstream registries on request.
-   * @throws MOTE_LISTEN · MOTE_INVALID_REFERENCE for an invalid upstream
+   * @throws MOTE_LISTEN · MOTE_INVALID_REFERENCE for an upstream that is not valid or given twice, or a default that is none of them
    */
   serve(options?: ServeMoteOptions): Promise<RegistryServer>;
   /** Opens the location of a reference for reading. The caller disposes of it. @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */

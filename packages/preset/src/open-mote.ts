@@ -13,13 +13,13 @@ import {
   silentLogger,
 } from "@mote/core";
 import { TransportTable } from "@mote/ref";
-import { viewOf } from "./cache-view.js";
-import { Client } from "./client.js";
+import { openClient } from "./client.js";
 import { Endpoints } from "./endpoints/endpoints.js";
 import type { EndpointsOptions } from "./endpoints/registries-options.js";
 import { transports } from "./endpoints/transports.js";
 import type { SharedStores } from "./mirror/open-fleet.js";
 import type { EndpointOptions, OpenMote, OpenMoteOptions } from "./mote.js";
+import { overriding } from "./overriding.js";
 import { noCacheFolder } from "./references/home-paths.js";
 import { References } from "./references/references.js";
 import { openBucket, openSharedBlobInfoCache, openTier } from "./tiers/open-tier.js";
@@ -41,7 +41,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     const bic = await openBic(options, memoryBlobInfoCache);
     const sizeBound = boundOf(cache, maxSize, logger);
     const opened = typeof options.cache === "string" ? [near] : [];
-    return new Client({
+    return openClient({
       dir: "",
       cache,
       near,
@@ -71,7 +71,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   if (owned.length > 0) await cache.initialize({ signal });
   const bic = await openBic(options, () => openBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), options));
   const sizeBound = boundOf(cache, maxSize, logger);
-  return new Client({
+  return openClient({
     dir,
     cache,
     near: folder,
@@ -91,11 +91,8 @@ async function withTier(
 ): Promise<{ readonly cache: MoteCache; readonly owned: readonly AsyncDisposable[]; readonly shared: SharedStores }> {
   const followed = new Set<Digest>();
   const redis = typeof bic === "string" ? bic : undefined;
-  const untiered = {
-    cache: viewOf(near, { tags }),
-    owned: [],
-    shared: { redis, tier: undefined, followed },
-  };
+  const withTags = (cache: MoteCache) => (tags === undefined ? cache : overriding(cache, { tags }));
+  const untiered = { cache: withTags(near), owned: [], shared: { redis, tier: undefined, followed } };
   // A cache that is only inspected is not filled.
   if (tier === undefined || readOnly) return untiered;
   const { logger, references } = opening;
@@ -109,7 +106,7 @@ async function withTier(
   const cache = new TieredCache(near, far, { write, keepOpen: true, isWrittenElsewhere, logger });
   const opened = typeof tier === "string" ? [endpoints.own(far)] : [];
   const shared = { redis, tier: far, followed };
-  return { cache: viewOf(cache, { tags }), owned: [cache, ...opened], shared };
+  return { cache: withTags(cache), owned: [cache, ...opened], shared };
 }
 
 /**
@@ -153,7 +150,7 @@ async function withoutCache(
   const near = new NilCache();
   const { cache, owned, shared } = await withTier(near, options, endpoints);
   const bic = await openBic(options, memoryBlobInfoCache);
-  return new Client({ dir, cache, near, ...bic, owned: [...bic.owned, ...owned], shared, endpoints });
+  return openClient({ dir, cache, near, ...bic, owned: [...bic.owned, ...owned], shared, endpoints });
 }
 
 /** Opens the blob-info cache, unless it was passed: then it stays open. */

@@ -1,10 +1,11 @@
-import { type Cancellable, type Digest, type Lease, MoteError, type Ref } from "@mote/core";
+import type { Cancellable, Digest, Lease, MoteError, Ref } from "@mote/core";
 import type { Parts } from "../parts.js";
 import type { DeltaMode } from "../rebuild/layer-rebuilder.js";
 import { RebuildQueue } from "../rebuild/rebuild-queue.js";
+import { invalidReference } from "../references/invalid-reference.js";
 import { nameOfOrigin, type Origin, onlyOf, readOrigin } from "../references/origin.js";
 import { otherTag } from "../references/references.js";
-import { CacheSource } from "../sources/cache-source.js";
+import { cacheSource } from "../sources/cache-source.js";
 import { withReferences } from "../transfers/move-report.js";
 import type { Mover } from "../transfers/mover.js";
 import { makeDelta } from "./make-delta.js";
@@ -122,7 +123,7 @@ async function sendAll(
   { parts: { cache, endpoints, references }, mover }: Context,
 ): Promise<readonly MadeDelta[]> {
   if (made.length === 0) return [];
-  const report = await mover.transfer(new CacheSource(cache), await endpoints.destination(to, { overwrite }), {
+  const report = await mover.transfer(cacheSource(cache), await endpoints.destination(to, { overwrite }), {
     ...{ concurrency, onEvent, signal },
     refs: made.map(({ digest }) => digest),
     // A digest as a tag sets none.
@@ -153,5 +154,5 @@ function digestsOf(images: readonly PlatformImage[]): readonly Digest[] {
 
 function oneTag(tag: string, count: number): MoteError {
   const reason = `${count} deltas cannot all have the tag ${tag}; leave the tag out, or choose one platform with --platform`;
-  return new MoteError("MOTE_INVALID_REFERENCE", reason, { details: { text: tag, position: 0, reason } });
+  return invalidReference(tag, reason, reason);
 }

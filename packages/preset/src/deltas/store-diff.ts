@@ -40,15 +40,8 @@ export async function storeDiff(
     signal?.throwIfAborted();
     if (MoteError.isInstance(cause)) throw cause;
     const isFull = errorCode(cause) === "ENOSPC";
-    const advice = isFull ? "; free disk space there" : "";
-    throw new MoteError(
-      isFull ? "MOTE_NO_SPACE" : "MOTE_IO",
-      `cannot write the delta to ${path}: ${String(cause)}${advice}`,
-      {
-        cause,
-        details: { path },
-      },
-    );
+    const message = `cannot write the delta to ${path}: ${String(cause)}${isFull ? "; free disk space there" : ""}`;
+    throw new MoteError(isFull ? "MOTE_NO_SPACE" : "MOTE_IO", message, { cause, details: { path } });
   } finally {
     await rm(path, { force: true });
   }

@@ -1,6 +1,6 @@
 import { type Cancellable, MoteError } from "@mote/core";
 import { bucketAt } from "../tiers/open-tier.js";
-import type { Finding } from "./finding.js";
+import { type Finding, finding } from "./finding.js";
 
 /** Beyond it, the times of uses, leases and tags are misleading; beyond 15 minutes, services reject every request. */
 const maxSkewMs = 60_000;
@@ -14,46 +14,33 @@ export async function examineBucket(
   if (location === undefined) throw new MoteError("MOTE_CONFIG", `${url} is not a bucket; use s3://BUCKET[/PREFIX]`);
   const { examineBucket } = await import("@mote/s3");
   const { aheadMs, writes } = await examineBucket({ ...location, retries: { retries: 1 } }, { signal });
-  const findings: Finding[] = [{ topic, state: "ok", says: `${url} responds` }, clock(topic, aheadMs)];
+  const findings = [finding(topic, "ok", `${url} responds`), clock(topic, aheadMs)];
   const writing = `${topic} writes`;
   if ("error" in writes) {
     const advice =
       topic === "tier"
         ? "the tier is only read; allow writing where it should be filled"
         : "allow writing to change the cache";
-    return [...findings, { topic: writing, state: "warn", says: writes.error.message, advice }];
+    return [...findings, finding(writing, "warn", writes.error.message, advice)];
   }
-  if (writes.rejectsWrongBytes)
-    findings.push({ topic: writing, state: "ok", says: "stores content, and rejects wrong bytes" });
-  else
-    findings.push({
-      topic: writing,
-      state: "fail",
-      says: "the service stores wrong bytes: it ignores x-amz-content-sha256",
-      advice: "use another service",
-    });
   const conditions = `${topic} conditions`;
-  if (writes.rejectsOverwriting)
-    findings.push({ topic: conditions, state: "ok", says: "If-None-Match is supported, as a fleet of mirrors needs" });
-  else
-    findings.push({
-      topic: conditions,
-      state: "warn",
-      says: "the service ignores If-None-Match",
-      advice:
-        "content is stored all the same; several mirrors may fetch the same blob, unless they share a Redis (--bic)",
-    });
-  return findings;
+  const wrongBytes = "the service stores wrong bytes: it ignores x-amz-content-sha256";
+  const fetchedTwice =
+    "content is stored all the same; several mirrors may fetch the same blob, unless they share a Redis (--bic)";
+  return [
+    ...findings,
+    writes.rejectsWrongBytes
+      ? finding(writing, "ok", "stores content, and rejects wrong bytes")
+      : finding(writing, "fail", wrongBytes, "use another service"),
+    writes.rejectsOverwriting
+      ? finding(conditions, "ok", "If-None-Match is supported, as a fleet of mirrors needs")
+      : finding(conditions, "warn", "the service ignores If-None-Match", fetchedTwice),
+  ];
 }
 
 function clock(topic: string, aheadMs: number): Finding {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);
-  if (Math.abs(aheadMs) <= maxSkewMs) return { topic: `${topic} clock`, state: "ok", says: "as the service's" };
+  if (Math.abs(aheadMs) <= maxSkewMs) return finding(`${topic} clock`, "ok", "as the service's");
   const says = `${seconds} seconds ${aheadMs > 0 ? "ahead of" : "behind"} the service's`;
-  return {
-    topic: `${topic} clock`,
-    state: "warn",
-    says,
-    advice: "set the clock of this machine, for example with NTP",
-  };
+  return finding(`${topic} clock`, "warn", says, "set the clock of this machine, for example with NTP");
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type Logger, MoteError, takeInventory } from "@mote/core";
+import { type Logger, takeInventory } from "@mote/core";
 import { incompleteManifests } from "../inventory/incomplete-images.js";
 import { partialIndexes } from "../inventory/partial-indexes.js";
 import { openMote } from "../open-mote.js";
@@ -8,7 +8,7 @@ import { noCacheFolder } from "../references/home-paths.js";
 import { examineAccess } from "./examine-access.js";
 import { examineBucket } from "./examine-bucket.js";
 import { examineTier } from "./examine-tier.js";
-import type { ExamineOptions, Finding } from "./finding.js";
+import { type ExamineOptions, type Finding, finding, findingsOf } from "./finding.js";
 
 const oldestNode = [20, 19] as const;
 const [littleBytes, tooFewBytes] = [2e9, 100e6];
@@ -21,13 +21,14 @@ export async function* examineMote(options: ExamineOptions): AsyncGenerator<Find
   yield node();
   const { dir, cache } = options;
   if (typeof cache === "string") {
-    const findings = await bucket(cache, options);
+    const { signal } = options;
+    const findings = await findingsOf("cache", { signal }, () => examineBucket(cache, { topic: "cache", signal }));
     yield* findings;
     if (findings.every(({ state }) => state !== "fail")) yield* await content(options);
-  } else if (dir === undefined) yield { topic: "folder", state: "fail", says: noCacheFolder().message };
+  } else if (dir === undefined) yield finding("folder", "fail", noCacheFolder().message);
   else {
     yield* await folder(dir);
-    if (typeof options.bic !== "string") yield await database(dir);
+    if (typeof options.bic !== "string") yield* await database(dir);
     yield* await content(options);
   }
   yield* examineTier(options);
@@ -38,28 +39,17 @@ function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const isRecent = major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1]);
   const says = `${process.versions.node} on ${process.platform} ${process.arch}`;
-  if (isRecent) return { topic: "node", state: "ok", says };
-  return { topic: "node", state: "fail", says, advice: `install ${oldestNode.join(".")} or newer` };
+  if (isRecent) return finding("node", "ok", says);
+  return finding("node", "fail", says, `install ${oldestNode.join(".")} or newer`);
 }
 
 async function folder(dir: string): Promise<Finding[]> {
   const { examineFolder } = await import("@mote/fs");
   const found = examineFolder(dir);
-  const {
-    state,
-    error,
-    mode,
-    writableByAll,
-    isWritable,
-    freeBytes,
-    totalBytes,
-    freeFiles,
-    isNetwork,
-    fileSystem = "unknown",
-  } = found;
+  const { state, error, mode, writableByAll, isWritable, freeBytes, totalBytes, freeFiles } = found;
+  const { isNetwork, fileSystem = "unknown" } = found;
   const findings: Finding[] = [];
-  const add = (topic: string, problem: Finding["state"], says: string, advice?: string) =>
-    findings.push({ topic, state: problem, says, ...(advice === undefined ? {} : { advice }) });
+  const add = (...found: Parameters<typeof finding>) => findings.push(finding(...found));
 
   if (state === "refused")
     add("folder", "fail", error?.message ?? `${dir} is not a directory`, "choose another directory with --cache DIR");
@@ -83,20 +73,12 @@ async function folder(dir: string): Promise<Finding[]> {
     else add("free space", "ok", says);
   }
   if (freeFiles !== undefined && freeFiles < 10_000) {
-    add(
-      "free files",
-      "warn",
-      `the file system has only ${freeFiles} free inodes`,
-      "remove files, or use a file system with more inodes",
-    );
+    const says = `the file system has only ${freeFiles} free inodes`;
+    add("free files", "warn", says, "remove files, or use a file system with more inodes");
   }
   if (isNetwork) {
-    add(
-      "file system",
-      "warn",
-      `${fileSystem}, a network file system`,
-      "it works but is slow; a local disk is much faster",
-    );
+    const advice = "it works but is slow; a local disk is much faster";
+    add("file system", "warn", `${fileSystem}, a network file system`, advice);
   } else add("file system", "ok", fileSystem);
   if (found.hasHardLinks !== undefined) {
     const kinds = [...(found.hasHardLinks ? ["hard links"] : []), ...(found.hasReflinks ? ["reflinks"] : [])];
@@ -114,68 +96,44 @@ async function folder(dir: string): Promise<Finding[]> {
   }
   if (damaged.files > 0) {
     const says = `${damaged.files} (${gigabytes(damaged.bytes)}) in quarantine in ${join(dir, ".mote", "quarantine")}`;
-    add(
-      "damaged",
-      "warn",
-      says,
-      "run `mote verify --repair` to re-download missing content and `mote prune` to remove these files; if it happens again, check the disk",
-    );
+    const advice =
+      "run `mote verify --repair` to re-download missing content and `mote prune` to remove these files; if it happens again, check the disk";
+    add("damaged", "warn", says, advice);
   }
   return findings;
 }
 
 /** Reads the complete database. It logs damage. */
-async function database(dir: string): Promise<Finding> {
+async function database(dir: string): Promise<Finding[]> {
   const topic = "blob info";
   const path = join(dir, ".mote", "blob-info.lmdb");
-  if (!existsSync(path)) return { topic, state: "ok", says: "no records yet" };
+  if (!existsSync(path)) return [finding(topic, "ok", "no records yet")];
   const warnings: string[] = [];
-  const logger: Logger = {
-    debug() {},
-    info() {},
-    warn: (text) => warnings.push(text),
-    error: (text) => warnings.push(text),
-  };
+  const warn = (text: string) => warnings.push(text);
+  const logger: Logger = { debug() {}, info() {}, warn, error: warn };
   const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
   await using bic = new LmdbBlobInfoCache(path, { logger });
-  try {
+  return await findingsOf(topic, { advice: `move ${path} away` }, async () => {
     const { locations, sizeBytes, mode } = await bic.statistics();
     const says = `${locations} locations in ${gigabytes(sizeBytes)}`;
     const aside = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`)).length;
     if (mode === "memory") {
       const advice = `move ${path} away; mote creates a new one, and only records that save transfers are lost`;
-      return { topic, state: "fail", says: `cannot use ${path}${warnings[0] ? `: ${warnings[0]}` : ""}`, advice };
+      return [finding(topic, "fail", `cannot use ${path}${warnings[0] ? `: ${warnings[0]}` : ""}`, advice)];
     }
     if (mode === "read-only")
-      return { topic, state: "warn", says: `${says}, read-only`, advice: "make it writable to record new locations" };
-    if (warnings.length > 0)
-      return {
-        topic,
-        state: "warn",
-        says: warnings.join("; "),
-        advice: "no action needed: the lost records only save transfers",
-      };
-    if (aside > 0) return { topic, state: "ok", says: `${says}; ${aside} damaged files next to it` };
-    return { topic, state: "ok", says };
-  } catch (error) {
-    if (!MoteError.isInstance(error)) throw error;
-    return { topic, state: "fail", says: error.message, advice: `move ${path} away` };
-  }
+      return [finding(topic, "warn", `${says}, read-only`, "make it writable to record new locations")];
+    if (warnings.length > 0) {
+      const advice = "no action needed: the lost records only save transfers";
+      return [finding(topic, "warn", warnings.join("; "), advice)];
+    }
+    return [finding(topic, "ok", aside > 0 ? `${says}; ${aside} damaged files next to it` : says)];
+  });
 }
 
-/** Checks a bucket that is the cache. */
-async function bucket(url: string, { signal }: ExamineOptions): Promise<Finding[]> {
-  try {
-    return await examineBucket(url, { topic: "cache", signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (!MoteError.isInstance(error)) throw error;
-    return [{ topic: "cache", state: "fail", says: error.message }];
-  }
-}
-
-async function content({ dir, cache, signal }: ExamineOptions): Promise<Finding[]> {
-  try {
+function content({ dir, cache, signal }: ExamineOptions): Promise<Finding[]> {
+  const topic = "images";
+  return findingsOf(topic, { signal }, async () => {
     await using mote = await openMote({ ...(cache === undefined ? { dir } : { cache }), readOnly: true });
     const inventory = await takeInventory(mote.cache, { signal });
     const incomplete = incompleteManifests(inventory);
@@ -187,23 +145,13 @@ async function content({ dir, cache, signal }: ExamineOptions): Promise<Finding[
         names.length > 0
           ? `${names.slice(0, mostNames).join(", ")}${more}`
           : `${incomplete.length + inventory.unreadable.size} images`;
-      return [
-        {
-          topic: "images",
-          state: "warn",
-          says: `${motes}; incomplete: ${what}`,
-          advice: "run `mote verify --repair` to re-download missing content",
-        },
-      ];
+      const advice = "run `mote verify --repair` to re-download missing content";
+      return [finding(topic, "warn", `${motes}; incomplete: ${what}`, advice)];
     }
     const partial = partialIndexes(inventory).length;
     const some = partial === 0 ? "" : `; ${partial} with only some platforms`;
-    return [{ topic: "images", state: "ok", says: `${motes}, all images complete${some}` }];
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (!MoteError.isInstance(error)) throw error;
-    return [{ topic: "images", state: "fail", says: error.message }];
-  }
+    return [finding(topic, "ok", `${motes}, all images complete${some}`)];
+  });
 }
 
 function gigabytes(bytes: number): string {

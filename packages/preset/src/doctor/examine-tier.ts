@@ -6,7 +6,7 @@ import { References } from "../references/references.js";
 import { bucketAt, openTier, type Tier } from "../tiers/open-tier.js";
 import { examineBucket } from "./examine-bucket.js";
 import { examineSharedBlobInfoCache } from "./examine-shared-bic.js";
-import type { ExamineOptions, Finding } from "./finding.js";
+import { type ExamineOptions, type Finding, finding, findingsOf } from "./finding.js";
 
 const mediaType = "application/octet-stream";
 const maxProbeBytes = 1_000;
@@ -23,30 +23,26 @@ async function ofTier(url: string, { plainHttp, registries, signal }: ExamineOpt
   const references = new References(new TransportTable(transports));
   const opening = { logger: silentLogger, plainHttp, registries, references, unpack: undefined, offline: false };
   const endpoints = new Endpoints(opening);
-  const findings: Finding[] = [];
   let tier: Tier | undefined;
+  const advice = "commands continue without the tier; check its URL, its credentials and the network";
   try {
-    if (bucketAt(url) !== undefined) return await examineBucket(url, { topic, signal });
-    tier = await openTier(url, { endpoints, references, logger: silentLogger });
-    await tier?.initialize?.({ signal });
-    await tier?.find(probe().digest, { signal });
-    findings.push({ topic, state: "ok", says: `${url} responds` });
-    if (tier !== undefined) findings.push(await ofWrites(tier));
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (!MoteError.isInstance(error)) throw error;
-    const advice = "commands continue without the tier; check its URL, its credentials and the network";
-    findings.push({ topic, state: "fail", says: error.message, advice });
+    return await findingsOf(topic, { signal, advice }, async () => {
+      if (bucketAt(url) !== undefined) return examineBucket(url, { topic, signal });
+      tier = await openTier(url, { endpoints, references, logger: silentLogger });
+      await tier?.initialize?.({ signal });
+      await tier?.find(probe().digest, { signal });
+      const responds = finding(topic, "ok", `${url} responds`);
+      return tier === undefined ? [responds] : [responds, await ofWrites(tier)];
+    });
   } finally {
     await tier?.[Symbol.asyncDispose]?.();
     await endpoints.close();
   }
-  return findings;
 }
 
 async function ofWrites(tier: Tier): Promise<Finding> {
   const topic = "tier writes";
-  if (!isStore(tier)) return { topic, state: "ok", says: "none: a registry is only read" };
+  if (!isStore(tier)) return finding(topic, "ok", "none: a registry is only read");
   const { bytes, digest } = probe();
   try {
     await writeMote(tier, { digest, mediaType, size: bytes.byteLength }, bytes);
@@ -54,16 +50,16 @@ async function ofWrites(tier: Tier): Promise<Finding> {
     await tier.removeMote(digest);
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
-    return { topic, state: "warn", says: error.message, advice: "without permission to write, the tier is only read" };
+    return finding(topic, "warn", error.message, "without permission to write, the tier is only read");
   }
   const wrong = digestBytes(new TextEncoder().encode(`not ${digest}`));
   const accepted = await writeMote(tier, { digest: wrong, mediaType }, bytes).then(
     () => true,
     (error: unknown) => !hasCode(error, "MOTE_DIGEST_MISMATCH"),
   );
-  if (!accepted) return { topic, state: "ok", says: "stores content, and rejects wrong bytes" };
+  if (!accepted) return finding(topic, "ok", "stores content, and rejects wrong bytes");
   await tier.removeMote(wrong);
-  return { topic, state: "fail", says: "does not reject wrong bytes", advice: "use another service" };
+  return finding(topic, "fail", "does not reject wrong bytes", "use another service");
 }
 
 /** Content that no other cache has, so that removing it harms nothing. */

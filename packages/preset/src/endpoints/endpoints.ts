@@ -11,9 +11,12 @@ import {
 } from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { TransportTable } from "@mote/ref";
-import { defaultFallbackMs } from "../sources/retry-budget.js";
+import type { RegistryRepository } from "@mote/registry";
 import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
 import type { DestinationContext, MoteTransport, OwnContext, Registries } from "./transports.js";
+
+/** How long a registry is tried if the image is stored, in milliseconds from the start of the command. */
+const defaultFallbackMs = 7_000;
 
 /** Opens the locations of references by their transports. */
 export class Endpoints {
@@ -110,6 +113,12 @@ export class Endpoints {
       });
     }
     return this.registries();
+  }
+
+  /** Opens a repository itself, without its mirrors. */
+  async repository(ref: RegistryRef): Promise<RegistryRepository> {
+    const { RegistryRepository } = await import("@mote/registry");
+    return new RegistryRepository((await this.registries()).client, ref);
   }
 
   /** Returns the registry client and the mirrors. */

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { type Digest, MoteError, manifestKind } from "@mote/core";
-import type { ImageFile, LayerStack, PlacedFiles, PlaceFilesOptions, SelectedFile, UnpackOptions } from "@mote/layout";
+import type { LayerStack, SelectedFile, UnpackOptions } from "@mote/layout";
 import { readImage } from "../inspection/image-content.js";
 import { pickOrChoose } from "../inspection/pick-image.js";
 import type { Parts } from "../parts.js";
@@ -32,13 +32,12 @@ export async function openImageFiles(
       });
       const stack = new LayerStack(layers, { maxEntries: unpack?.maxEntries, signal });
       await new Promise<void>((close) => {
-        const files = { digest: picked.descriptor.digest, chosenPlatform, reference };
-        resolve(
-          new OpenedFiles(stack, files, async () => {
-            close();
-            await reading;
-          }),
-        );
+        const dispose = async () => {
+          close();
+          await reading;
+        };
+        const { digest } = picked.descriptor;
+        resolve({ digest, chosenPlatform, ...filesIn(stack, reference), [Symbol.asyncDispose]: dispose });
       });
       return { warnings: [] };
     });
@@ -59,58 +58,14 @@ function planning(onEvent: ImageFilesOptions["onEvent"]): ImageFilesOptions["onE
   };
 }
 
-type Opened = Pick<ImageFiles, "digest" | "chosenPlatform"> & { readonly reference: string };
-
-class OpenedFiles implements ImageFiles {
-  readonly digest: Digest;
-  readonly chosenPlatform: string | undefined;
-  readonly #reference: string;
-  readonly #stack: LayerStack;
-  readonly #close: () => Promise<void>;
-
-  constructor(stack: LayerStack, { digest, chosenPlatform, reference }: Opened, close: () => Promise<void>) {
-    this.digest = digest;
-    this.chosenPlatform = chosenPlatform;
-    this.#reference = reference;
-    this.#stack = stack;
-    this.#close = close;
-  }
-
-  find(path: string): Promise<ImageFile> {
-    return this.#stack.resolve(path);
-  }
-
-  async *list(path = "/"): AsyncGenerator<ImageFile, void, undefined> {
-    const found = await this.find(path);
-    if (found.path !== "") yield found;
-    if (found.type === "folder") yield* this.#stack.walk(found.path);
-  }
-
-  async *read(path: string): AsyncGenerator<Uint8Array, void, undefined> {
-    const found = await this.find(path);
-    if (found.type === "file") return yield* this.#stack.content(found);
-    const kind = found.type === "folder" ? "a directory" : "not a file";
-    throw new MoteError("MOTE_NOT_FOUND", `cannot read ${path} of ${this.#reference}: it is ${kind}`, {
-      details: { path, type: found.type },
-    });
-  }
-
-  async *tar(paths: readonly string[]): AsyncGenerator<Uint8Array, void, undefined> {
-    const { selectionTar } = await import("@mote/layout");
-    yield* selectionTar(this.#stack, await this.#select(paths));
-  }
-
-  async place(paths: readonly string[], dir: string, options?: PlaceFilesOptions): Promise<PlacedFiles> {
-    const { placeImageFiles } = await import("@mote/layout");
-    return placeImageFiles(this.#stack, await this.#select(paths), dir, options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
-  }
+function filesIn(
+  stack: LayerStack,
+  reference: string,
+): Omit<ImageFiles, "digest" | "chosenPlatform" | keyof AsyncDisposable> {
+  const find = (path: string) => stack.resolve(path);
 
   /** @throws MOTE_INVALID_NAME if two have the same name */
-  async #select(paths: readonly string[]): Promise<readonly SelectedFile[]> {
+  const select = async (paths: readonly string[]) => {
     const { selectBelow } = await import("@mote/layout");
     const selection: SelectedFile[] = [];
     const names = new Map<string, string>();
@@ -122,10 +77,35 @@ class OpenedFiles implements ImageFiles {
         throw new MoteError("MOTE_INVALID_NAME", message, { details: { name } });
       }
       names.set(name, path);
-      for await (const each of selectBelow(this.#stack, await this.find(path), name)) selection.push(each);
+      for await (const each of selectBelow(stack, await find(path), name)) selection.push(each);
     }
     return selection;
-  }
+  };
+
+  return {
+    find,
+    async *list(path = "/") {
+      const found = await find(path);
+      if (found.path !== "") yield found;
+      if (found.type === "folder") yield* stack.walk(found.path);
+    },
+    async *read(path) {
+      const found = await find(path);
+      if (found.type === "file") return yield* stack.content(found);
+      const kind = found.type === "folder" ? "a directory" : "not a file";
+      throw new MoteError("MOTE_NOT_FOUND", `cannot read ${path} of ${reference}: it is ${kind}`, {
+        details: { path, type: found.type },
+      });
+    },
+    async *tar(paths) {
+      const { selectionTar } = await import("@mote/layout");
+      yield* selectionTar(stack, await select(paths));
+    },
+    async place(paths, dir, options) {
+      const { placeImageFiles } = await import("@mote/layout");
+      return placeImageFiles(stack, await select(paths), dir, options);
+    },
+  };
 }
 
 function notAnImage(reference: string, digest: Digest): MoteError {

@@ -50,13 +50,8 @@ export async function pickStored(
   }
   const found = await stored.read(first.digest);
   if (found.kind === "manifest") return { digest: first.digest, manifest: found };
-  throw new MoteError(
-    "MOTE_INVALID_MANIFEST",
-    `cannot open ${name}: ${first.digest} is an index that is listed as an image`,
-    {
-      details: { digest: first.digest },
-    },
-  );
+  const message = `cannot open ${name}: ${first.digest} is an index that is listed as an image`;
+  throw new MoteError("MOTE_INVALID_MANIFEST", message, { details: { digest: first.digest } });
 }
 
 /** Returns the stored images of an index, without attestations (platform `unknown`). */

@@ -12,7 +12,7 @@ import {
 } from "@mote/core";
 import type { Parts } from "../parts.js";
 import type { Origin } from "../references/origin.js";
-import { CacheSource } from "../sources/cache-source.js";
+import { cacheSource } from "../sources/cache-source.js";
 import { assertNoBlob } from "../sources/image-by-digest.js";
 import { readFromOrigin } from "../sources/read-from-origin.js";
 
@@ -117,7 +117,7 @@ export async function readImage<Result extends { readonly warnings: readonly str
   };
   if (typeof from === "string" && (await cache.moteExists(from, { signal }))) {
     await assertNoBlob(cache, from, { signal });
-    return open(new CacheSource(cache), true);
+    return open(cacheSource(cache), true);
   }
   const isLocal = endpoints.offline || (typeof from !== "string" && from.transport !== "docker");
   return readFromOrigin(from, parts, { platform, signal }, (source) => open(source, isLocal));

@@ -1,12 +1,12 @@
 import { type ContentSource, MoteError, type Ref, type RegistryRef } from "@mote/core";
 import type { Parts } from "../parts.js";
-import { tagFilter } from "../patterns/tag-filter.js";
+import { tagFilter } from "../patterns/glob.js";
 import { compareVersions } from "../patterns/version-order.js";
 import { locationOf } from "../references/references.js";
-import { CacheSource } from "../sources/cache-source.js";
-import { allTags } from "../sync/all-tags.js";
+import { cacheSource } from "../sources/cache-source.js";
+import { listing } from "../sources/source-pool.js";
+import { tagsOfRepository } from "../sync/all-tags.js";
 import { timesOfTags } from "../sync/newest-tags.js";
-import { listing } from "../sync/source-pool.js";
 import type { ListTagsOptions, TagList } from "./tag-list.js";
 
 /** Reading the time of a tag takes up to three requests. */
@@ -37,7 +37,8 @@ export async function listTags(
     if (sort === "time" && tags.length > maxTimed) throw tooMany(repository, tags.length);
     const times = sort === "time" ? await timesOfTags(names.source, tags, refOf, { signal }) : undefined;
     const sorted = tags.sort(orderOf(sort, times)).slice(0, limit);
-    const created = times && sorted.flatMap((tag) => (times.get(tag) ? [[tag, isoTime(times.get(tag) ?? 0)]] : []));
+    const created =
+      times && sorted.flatMap((tag) => (times.get(tag) ? [[tag, new Date(times.get(tag) ?? 0).toISOString()]] : []));
     const shown = references.format(locationOf(ref)).replace(/:latest$/, "");
     return {
       repository: shown,
@@ -64,13 +65,10 @@ async function ofRepository(parts: Parts, ref: RegistryRef, signal: AbortSignal 
     for await (const { name, descriptor } of store.list({ prefix, signal })) {
       refs.set(name.slice(prefix.length), { ...ref, digest: descriptor.digest });
     }
-    return { source: new CacheSource(cache), refs };
+    return { source: cacheSource(cache), refs };
   }
-  const { RegistryRepository } = await import("@mote/registry");
-  const { client } = await endpoints.registries();
-  const repository = new RegistryRepository(client, ref);
-  const tags = await allTags((page) => repository.tags(page), { signal, name: `${ref.registry}/${ref.repository}` });
-  return { source: repository, refs: new Map(tags.map((tag) => [tag, { ...ref, tag }])) };
+  const tags = await tagsOfRepository(endpoints, ref, { signal });
+  return { source: await endpoints.repository(ref), refs: new Map(tags.map((tag) => [tag, { ...ref, tag }])) };
 }
 
 async function ofLocation(
@@ -81,8 +79,8 @@ async function ofLocation(
   const source = await endpoints.source(ref);
   const images = await listing(source)?.images({ signal });
   if (images === undefined) {
-    const where = references.format(ref);
-    throw new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `${where} contains one image without a name; use mote inspect`);
+    const message = `${references.format(ref)} contains one image without a name; use mote inspect`;
+    throw new MoteError("MOTE_UNSUPPORTED_TRANSPORT", message);
   }
   const { transport, path } = ref;
   // The manifests of a docker-archive are generated: its images are found by name.
@@ -101,10 +99,6 @@ function orderOf(
   if (sort === "name") return (one, other) => (one < other ? -1 : 1);
   if (sort === "semver") return (one, other) => compareVersions(other, one);
   return (one, other) => (times?.get(other) ?? 0) - (times?.get(one) ?? 0) || compareVersions(other, one);
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 function tooMany(repository: string, tags: number): MoteError {

@@ -4,9 +4,9 @@ import type { MirrorSettings } from "../mote.js";
 import type { Parts } from "../parts.js";
 import { RateLimits } from "../transfers/rate-limits.js";
 import type { SizeBound } from "../transfers/size-bound.js";
-import { upstreamRegistries } from "./upstream-registries.js";
+import { checkUpstreams, upstreamRegistries } from "./upstream-registries.js";
 
-/** Opens a mirror over the cache. @throws MOTE_INVALID_REFERENCE · TypeError for an upstream that is given twice */
+/** Opens a mirror over the cache. @throws MOTE_INVALID_REFERENCE */
 export async function openMirror(
   { upstreams, maxRate, connectionsPerBlob, ...settings }: MirrorSettings,
   {
@@ -22,11 +22,13 @@ export async function openMirror(
   },
 ): Promise<Mirror> {
   const { Mirror } = await import("@mote/mirror");
+  const registries = await upstreamRegistries(upstreams, endpoints, new RateLimits(maxRate));
+  checkUpstreams(registries, settings.defaultUpstream);
   return new Mirror({
     ...settings,
     ...{ cache, tags, logger, fleet, parallelFetches: parallelFetches({ connectionsPerBlob, logger }) },
     onStored: (bytes) => sizeBound?.enforce(bytes),
     onFull: () => sizeBound?.freeDiskSpace(),
-    upstreams: await upstreamRegistries(upstreams, endpoints, new RateLimits(maxRate)),
+    upstreams: registries,
   });
 }

@@ -1,8 +1,8 @@
-import { MoteError } from "@mote/core";
 import type { UpstreamRegistry } from "@mote/mirror";
 import type { Endpoints } from "../endpoints/endpoints.js";
+import { invalidReference } from "../references/invalid-reference.js";
 import { limitedReads, limitedSource, type RateLimits } from "../transfers/rate-limits.js";
-import { FirstWithBlob } from "./first-with-blob.js";
+import { firstWithBlob } from "./first-with-blob.js";
 import { UpstreamCounters } from "./upstream-counters.js";
 
 /** An upstream of a mirror: its name in references, and where it is reached. */
@@ -52,7 +52,7 @@ export async function upstreamRegistries(
         const rate = rates.ofUpstream(registry, source.ref);
         return {
           source: limitedSource(source, rate),
-          blobs: limitedReads(new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]), rate),
+          blobs: limitedReads(firstWithBlob([...blobs, new RegistryCache(client, location, options)]), rate),
           tags: (options) => endpoint.tags(options),
         };
       },
@@ -60,16 +60,22 @@ export async function upstreamRegistries(
   });
 }
 
+/** @throws MOTE_INVALID_REFERENCE for an upstream that is given twice, or a default that is none of them */
+export function checkUpstreams(upstreams: readonly UpstreamRegistry[], defaultUpstream = "none"): void {
+  const names = upstreams.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined)
+    throw invalidReference(twice, `the upstream ${twice} is given twice; give each registry once`, "given twice");
+  const all = ["none", ...upstreams.flatMap(({ name, aliases = [] }) => [name, ...aliases])];
+  if (all.includes(defaultUpstream)) return;
+  const message = `the default ${defaultUpstream} is not an upstream; use ${names.join(", ")} or none`;
+  throw invalidReference(defaultUpstream, message, "not an upstream");
+}
+
+/** Parses `NAME` or `NAME=URL`. @throws MOTE_INVALID_REFERENCE */
 function readAddress(text: string): UpstreamAddress {
-  const equals = text.indexOf("=");
-  if (equals < 0) return { name: text, url: undefined };
-  const [name, url] = [text.slice(0, equals), text.slice(equals + 1)];
-  if (name !== "" && url !== "") return { name, url };
-  throw new MoteError(
-    "MOTE_INVALID_REFERENCE",
-    "the upstream is not valid; use NAME or NAME=URL, such as docker.io=http://127.0.0.1:5000",
-    {
-      details: { position: 0, reason: "not an upstream" },
-    },
-  );
+  const [, name, url] = /^([^=]+)(?:=(.+))?$/s.exec(text) ?? [];
+  if (name !== undefined) return { name, url };
+  const message = "the upstream is not valid; use NAME or NAME=URL, such as docker.io=http://127.0.0.1:5000";
+  throw invalidReference(text, message, "not an upstream");
 }

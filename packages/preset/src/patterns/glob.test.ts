@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { glob } from "./glob.js";
-import { tagFilter } from "./tag-filter.js";
+import { glob, tagFilter } from "./glob.js";
 
 it.each([
   ["*.bin", ["model.bin", ".bin"], ["weights/model.bin", "model.bin.txt"]],

@@ -1,5 +1,5 @@
 export interface GlobOptions {
-  /** Whether `*`, `?` and sets also match a slash. Default false: only `**` does. */
+  /** Whether `*`, `?` and sets also match a slash, as `**` does. Default: those of `tagFilter` do, and those of `glob` do not. */
   readonly acrossSlashes?: boolean | undefined;
 }
 
@@ -19,6 +19,21 @@ const maxExpanded = 1000;
 export function glob(pattern: string, options: GlobOptions = {}): (text: string) => boolean {
   const matchers = expand(pattern).map((each) => parse(each, options));
   return (text) => matchers.some((steps) => matches(steps, text));
+}
+
+/**
+ * Returns a filter of tags or names by globs, in any order. It selects what matches one of them, or anything if there are none without
+ * `!`, and nothing that matches one after a `!`. By default, a `*` also matches slashes.
+ */
+export function tagFilter(
+  patterns: readonly string[],
+  { acrossSlashes = true }: GlobOptions = {},
+): (tag: string) => boolean {
+  const matcher = (pattern: string) => glob(pattern, { acrossSlashes });
+  const excluded = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => matcher(pattern.slice(1)));
+  const selected = patterns.filter((pattern) => !pattern.startsWith("!")).map(matcher);
+  return (tag) =>
+    (selected.length === 0 || selected.some((matches) => matches(tag))) && !excluded.some((matches) => matches(tag));
 }
 
 /** Takes time in proportion to the product of both lengths, whatever the pattern: names come from elsewhere. */

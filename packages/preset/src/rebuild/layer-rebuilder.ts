@@ -1,6 +1,6 @@
 import { type Digest, MoteError } from "@mote/core";
 import type { LayerRecipe, Replayed } from "@mote/delta";
-import type { MissingLayer } from "@mote/transfer";
+import type { MissingLayer, RebuildLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
 import { ImageDeltas, type UsableDelta } from "./image-deltas.js";
 import { knownEncoder, recordEncoder } from "./known-encoder.js";
@@ -30,60 +30,47 @@ export interface LayerRebuilderOptions {
   readonly queue: RebuildQueue;
 }
 
-/** Makes layers from the same content in another form in the cache, or from an older image and a delta. */
-export class LayerRebuilder implements AsyncDisposable {
-  readonly #parts: Parts;
-  readonly #mode: DeltaMode;
-  readonly #queue: RebuildQueue;
-  readonly #forms: StoredForms;
-  readonly #deltas: ImageDeltas;
-  #linkRate: number | undefined;
+export interface LayerRebuilder extends AsyncDisposable {
+  /** @throws what the cache, the blob-info cache, the source and the encoders throw */
+  readonly rebuild: RebuildLayer;
+}
 
-  constructor(parts: Parts, { name, mode, queue }: LayerRebuilderOptions) {
-    this.#parts = parts;
-    this.#mode = mode;
-    this.#queue = queue;
-    this.#forms = new StoredForms(parts, name);
-    this.#deltas = new ImageDeltas(parts, this.#forms);
-  }
+/** Returns what makes layers from the same content in another form in the cache, or from an older image and a delta. */
+export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuilderOptions): LayerRebuilder {
+  const { cache, logger } = parts;
+  const forms = new StoredForms(parts, name);
+  const deltas = new ImageDeltas(parts, forms);
+  /** The first measurement of the link, in bytes per second. */
+  let linkRate: number | undefined;
 
-  /** Implements `rebuild` of a transfer. @throws what the cache, the blob-info cache, the source and the encoders throw */
-  async rebuild(layer: MissingLayer): Promise<boolean> {
-    const { descriptor, signal } = layer;
-    if (descriptor.size < minBytes || (await this.#forms.isEmpty({ signal }))) return false;
-    const [delta, diffId] = await Promise.all([this.#delta(layer), layer.diffId()]);
-    const [form] = diffId === undefined ? [] : await this.#forms.of(diffId, { signal });
-    const recipe = delta?.recipes.get(descriptor.digest);
-    if (form === undefined && recipe === undefined) return false;
-    const make = async () => {
-      const replayed =
-        (delta === undefined || recipe === undefined ? undefined : await this.#fromDelta(layer, delta, recipe, form)) ??
-        (form === undefined ? undefined : await this.#replay(layer, form));
-      if (replayed !== undefined) await recordEncoder(this.#parts, descriptor.digest, replayed, form);
-      return replayed !== undefined;
-    };
-    return this.#queue.run(() => rebuildOnce(this.#parts.cache, descriptor.digest, make, signal), signal);
-  }
+  const sampleOf = async (layer: MissingLayer): Promise<Sample> => {
+    const bytes = Math.min(Math.floor(layer.descriptor.size / 128), maxSampleBytes);
+    const sample = await readSample(layer.start(bytes), bytes);
+    if (Number.isFinite(sample.bytesPerSecond)) linkRate ??= sample.bytesPerSecond;
+    return sample;
+  };
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#deltas[Symbol.asyncDispose]();
-  }
+  /** Returns how long making a layer may take, according to the link. */
+  const maxSecondsFor = async (layer: MissingLayer): Promise<number> => {
+    if (mode === "always") return Number.POSITIVE_INFINITY;
+    if (linkRate === undefined) await sampleOf(layer);
+    return layer.descriptor.size / (margin * (linkRate ?? Number.POSITIVE_INFINITY));
+  };
 
   /** A request for deltas takes time: unless they are wanted, they are looked for only if another image of the repository is stored. */
-  async #delta(layer: MissingLayer): Promise<UsableDelta | undefined> {
-    const mayHelp = this.#mode === "always" || (await this.#forms.hasRepository({ signal: layer.signal }));
-    return mayHelp ? this.#deltas.find(layer) : undefined;
-  }
+  const findDelta = async (layer: MissingLayer): Promise<UsableDelta | undefined> => {
+    const mayHelp = mode === "always" || (await forms.hasRepository({ signal: layer.signal }));
+    return mayHelp ? deltas.find(layer) : undefined;
+  };
 
   /** Makes a layer as a delta says. Whatever is wrong with the delta is a warning. */
-  async #fromDelta(
+  const fromDelta = async (
     layer: MissingLayer,
     delta: UsableDelta,
-    { encoder: name, header, diff }: LayerRecipe,
+    { encoder: wanted, header, diff }: LayerRecipe,
     form: Digest | undefined,
-  ): Promise<Replayed | undefined> {
+  ): Promise<Replayed | undefined> => {
     const { descriptor, signal } = layer;
-    const { cache, logger } = this.#parts;
     // Its content is stored, or only the diff says how to make it; and a diff is of no use if it is not smaller.
     if (delta.isRejected || (form === undefined && (diff === undefined || diff.size >= descriptor.size)))
       return undefined;
@@ -92,9 +79,9 @@ export class LayerRebuilder implements AsyncDisposable {
       const { uncompressedBlob } = await import("@mote/layout");
       const uncompress = (zstd: AsyncIterable<Uint8Array>) =>
         uncompressedBlob(zstd, `the diff of ${delta.digest}`, { signal });
-      const encoder = (await this.#queue.encoders()).find((each) => each.name === name);
-      if (encoder === undefined) throw unknownEncoder(name);
-      const maxSeconds = await this.#maxSeconds(layer);
+      const encoder = (await queue.encoders()).find((each) => each.name === wanted);
+      if (encoder === undefined) throw unknownEncoder(wanted);
+      const maxSeconds = await maxSecondsFor(layer);
       if (maxSeconds === 0) return undefined;
       const maxBytes = maxContentBytes(descriptor.size);
       const startedMs = performance.now();
@@ -106,14 +93,8 @@ export class LayerRebuilder implements AsyncDisposable {
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
           : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
       const onBytes = minimumRate(descriptor.size / leftSeconds, layer.progress);
-      const replayed = await replayWith(encoder, {
-        wanted: descriptor,
-        start: header,
-        content,
-        cache,
-        onBytes,
-        signal,
-      });
+      const replaying = { wanted: descriptor, start: header, content, cache, onBytes, signal };
+      const replayed = await replayWith(encoder, replaying);
       if (replayed === undefined) throw otherBytes(descriptor.digest);
       return replayed;
     } catch (error) {
@@ -126,41 +107,45 @@ export class LayerRebuilder implements AsyncDisposable {
       layer.warn(`cannot use the delta ${delta.digest}; fetching the layers`, error);
       return undefined;
     }
-  }
+  };
 
   /** Makes a layer from its stored content with the encoder that reproduces it. */
-  async #replay(layer: MissingLayer, form: Digest): Promise<Replayed | undefined> {
+  const fromForm = async (layer: MissingLayer, form: Digest): Promise<Replayed | undefined> => {
     const { descriptor, signal, progress: onBytes } = layer;
-    const { cache } = this.#parts;
     const { replay, replayWith } = await import("@mote/delta");
-    const encoders = await this.#queue.encoders();
+    const encoders = await queue.encoders();
     const content = storedContent(cache, form, { signal });
     const options = { wanted: descriptor, content, cache, onBytes, signal };
-    const known = await knownEncoder(this.#parts, descriptor.digest, { signal });
-    const encoder = encoders.find(({ name }) => name === known);
-    if (this.#mode === "always" && encoder !== undefined) {
+    const known = await knownEncoder(parts, descriptor.digest, { signal });
+    const encoder = encoders.find((each) => each.name === known);
+    if (mode === "always" && encoder !== undefined) {
       const replayed = await replayWith(encoder, { ...options, start: new Uint8Array() });
       if (replayed !== undefined) return replayed;
     }
-    const sample = await this.#sample(layer);
-    const minBytesPerSecond = this.#mode === "always" ? 0 : margin * sample.bytesPerSecond;
+    const sample = await sampleOf(layer);
+    const minBytesPerSecond = mode === "always" ? 0 : margin * sample.bytesPerSecond;
     if (minBytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
     return replay({ ...options, start: sample.bytes.subarray(0, maxStartBytes), encoders, minBytesPerSecond });
-  }
+  };
 
-  /** Returns how long making a layer may take, according to the first measurement of the link. */
-  async #maxSeconds(layer: MissingLayer): Promise<number> {
-    if (this.#mode === "always") return Number.POSITIVE_INFINITY;
-    if (this.#linkRate === undefined) await this.#sample(layer);
-    return layer.descriptor.size / (margin * (this.#linkRate ?? Number.POSITIVE_INFINITY));
-  }
+  const rebuild = async (layer: MissingLayer): Promise<boolean> => {
+    const { descriptor, signal } = layer;
+    if (descriptor.size < minBytes || (await forms.isEmpty({ signal }))) return false;
+    const [delta, diffId] = await Promise.all([findDelta(layer), layer.diffId()]);
+    const [form] = diffId === undefined ? [] : await forms.of(diffId, { signal });
+    const recipe = delta?.recipes.get(descriptor.digest);
+    if (form === undefined && recipe === undefined) return false;
+    const make = async () => {
+      const replayed =
+        (delta === undefined || recipe === undefined ? undefined : await fromDelta(layer, delta, recipe, form)) ??
+        (form === undefined ? undefined : await fromForm(layer, form));
+      if (replayed !== undefined) await recordEncoder(parts, descriptor.digest, replayed, form);
+      return replayed !== undefined;
+    };
+    return queue.run(() => rebuildOnce(cache, descriptor.digest, make, signal), signal);
+  };
 
-  async #sample(layer: MissingLayer): Promise<Sample> {
-    const bytes = Math.min(Math.floor(layer.descriptor.size / 128), maxSampleBytes);
-    const sample = await readSample(layer.start(bytes), bytes);
-    if (Number.isFinite(sample.bytesPerSecond)) this.#linkRate ??= sample.bytesPerSecond;
-    return sample;
-  }
+  return { rebuild, [Symbol.asyncDispose]: () => deltas[Symbol.asyncDispose]() };
 }
 
 function unknownEncoder(name: string): MoteError {

@@ -1,14 +1,9 @@
-import type { RebuildLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
 import type { Origin } from "../references/origin.js";
-import type { DeltaMode } from "./layer-rebuilder.js";
+import type { DeltaMode, LayerRebuilder } from "./layer-rebuilder.js";
 import type { RebuildQueue } from "./rebuild-queue.js";
 
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
-
-export interface Rebuilder extends AsyncDisposable {
-  readonly rebuild: RebuildLayer;
-}
 
 /**
  * Returns the rebuilder of the layers of an image; undefined if they are fetched.
@@ -18,7 +13,7 @@ export async function openRebuilder(
   from: Origin,
   parts: Parts,
   { mode = "auto", queue: shared }: { readonly mode?: DeltaMode | undefined; readonly queue?: RebuildQueue } = {},
-): Promise<Rebuilder | undefined> {
+): Promise<LayerRebuilder | undefined> {
   const { cache, endpoints, references } = parts;
   // Nothing is faster than reading a local file.
   const isRemote = typeof from === "string" || from.transport === "docker";
@@ -28,13 +23,13 @@ export async function openRebuilder(
   // No encoder is as fast as this machine's own loopback.
   if (mode === "auto" && typeof from === "object" && "registry" in from && loopback.test(from.registry))
     return undefined;
-  const { LayerRebuilder } = await import("./layer-rebuilder.js");
+  const { layerRebuilder } = await import("./layer-rebuilder.js");
   const { RebuildQueue } = await import("./rebuild-queue.js");
   const queue = shared ?? new RebuildQueue();
   const name = typeof from === "string" ? undefined : references.nameInCache(from);
-  const rebuilder = new LayerRebuilder(parts, { name, mode, queue });
+  const rebuilder = layerRebuilder(parts, { name, mode, queue });
   return {
-    rebuild: (layer) => rebuilder.rebuild(layer),
+    rebuild: rebuilder.rebuild,
     async [Symbol.asyncDispose]() {
       if (shared === undefined) await queue[Symbol.asyncDispose]();
       await rebuilder[Symbol.asyncDispose]();

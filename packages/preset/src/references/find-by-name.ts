@@ -84,21 +84,11 @@ function ambiguous(text: string, how: string, candidates: readonly string[]): Mo
 
 function absent(text: string, similar: readonly string[]): MoteError {
   const hint = similar.length > 0 ? `, such as ${similar.slice(0, 3).join(", ")}` : "";
-  return new MoteError(
-    "MOTE_NOT_FOUND",
-    `cannot find ${text}: it is not in the cache; run \`mote ls\` to list names${hint}`,
-    {
-      details: { text },
-    },
-  );
+  const message = `cannot find ${text}: it is not in the cache; run \`mote ls\` to list names${hint}`;
+  return new MoteError("MOTE_NOT_FOUND", message, { details: { text } });
 }
 
 function tooShort(text: string): MoteError {
-  return new MoteError(
-    "MOTE_INVALID_DIGEST",
-    `${text} is too short; use at least ${shortestPrefix} digits of a digest`,
-    {
-      details: { text },
-    },
-  );
+  const message = `${text} is too short; use at least ${shortestPrefix} digits of a digest`;
+  return new MoteError("MOTE_INVALID_DIGEST", message, { details: { text } });
 }

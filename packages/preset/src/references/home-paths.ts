@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import { homeFolders, MoteError } from "@mote/core";
+import { invalidReference } from "./invalid-reference.js";
 import { plainFolder } from "./plain-paths.js";
 
 /** Returns the path if the text is that of a plain folder. @throws MOTE_INVALID_REFERENCE as `homeFor` */
@@ -19,7 +20,5 @@ export function homeFor(text: string): string | undefined {
   const tilde = /^(?:[a-z-]+:(?:\/\/)?)?~(?:[/\\]|$)/.test(text) ? text.indexOf("~") : -1;
   if (home !== undefined || tilde < 0) return home;
   const reason = "there is no home folder for ~";
-  throw new MoteError("MOTE_INVALID_REFERENCE", `${text}: ${reason}; set HOME, or use an absolute path`, {
-    details: { text, position: tilde, reason },
-  });
+  throw invalidReference(text, `${text}: ${reason}; set HOME, or use an absolute path`, reason, tilde);
 }

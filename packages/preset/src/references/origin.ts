@@ -2,6 +2,7 @@ import { type Digest, isDigest, type MoteCache, MoteError, type Ref } from "@mot
 import { assertMovable } from "@mote/ref";
 import type { TransferOptions } from "@mote/transfer";
 import { findByName } from "./find-by-name.js";
+import { invalidReference } from "./invalid-reference.js";
 import { bareDestination } from "./plain-paths.js";
 import type { References } from "./references.js";
 
@@ -36,10 +37,7 @@ export function defaultName(references: References, to: Ref, from: Origin): stri
 /** Refuses a registry without `docker://` as the destination of a pull, as `build/app` may mean a folder. @throws MOTE_INVALID_REFERENCE */
 export function assertPullDestination(text: string): void {
   const bare = bareDestination(text);
-  if (bare === undefined) return;
-  throw new MoteError("MOTE_INVALID_REFERENCE", `cannot pull to ${bare.reason}`, {
-    details: { text, position: 0, reason: bare.reason },
-  });
+  if (bare !== undefined) throw invalidReference(text, `cannot pull to ${bare.reason}`, bare.reason);
 }
 
 /** Returns a check that the manifest has the digest in the destination's reference. */

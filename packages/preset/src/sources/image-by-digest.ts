@@ -23,11 +23,6 @@ export async function assertNoBlob(cache: MoteCache, digest: Digest, { signal }:
       if (!hasCode(error, "MOTE_INVALID_MANIFEST")) return;
     }
   }
-  throw new MoteError(
-    "MOTE_INVALID_MANIFEST",
-    `${digest} is a blob, not an image, an index or an artifact; read it with \`mote cat\``,
-    {
-      details: { digest },
-    },
-  );
+  const message = `${digest} is a blob, not an image, an index or an artifact; read it with \`mote cat\``;
+  throw new MoteError("MOTE_INVALID_MANIFEST", message, { details: { digest } });
 }

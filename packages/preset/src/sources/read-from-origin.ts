@@ -2,9 +2,9 @@ import type { Cancellable, ContentSource, RegistryRef } from "@mote/core";
 import type { MoveOptions } from "../mote.js";
 import type { Parts } from "../parts.js";
 import type { Origin } from "../references/origin.js";
-import { DigestSource } from "./digest-source.js";
+import { digestSource } from "./digest-source.js";
 import { assertNoBlob } from "./image-by-digest.js";
-import { StoredFallback } from "./stored-fallback.js";
+import { storedFallback } from "./stored-fallback.js";
 import { StoredImage } from "./stored-image.js";
 
 export interface ReadingOptions extends Cancellable, Pick<MoveOptions, "onEvent"> {
@@ -37,10 +37,10 @@ export async function readFromOrigin<Result extends { readonly warnings: readonl
   };
   if (typeof from === "string") {
     await assertNoBlob(cache, from, { signal });
-    return readFrom(new DigestSource(from, parts));
+    return readFrom(digestSource(from, parts));
   }
   if (from.transport !== "docker") return readFrom(await endpoints.source(from));
-  const stored = new StoredFallback(from, parts, { platform, signal, warn });
+  const stored = storedFallback(from, parts, { platform, signal, warn });
   const isLocal =
     endpoints.offline || (options.preferCached === true && (await isStored(from, parts, { platform, signal })));
   const source = async () => stored.around(isLocal ? undefined : await endpoints.source(from));

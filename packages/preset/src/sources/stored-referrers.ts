@@ -1,12 +1,4 @@
-import {
-  type Cancellable,
-  type ContentSource,
-  cosignTags,
-  type Descriptor,
-  type Digest,
-  type Ref,
-  type Tag,
-} from "@mote/core";
+import { type Cancellable, type ContentSource, cosignTags, type Descriptor, type Ref, type Tag } from "@mote/core";
 import type { Parts } from "../parts.js";
 import { otherTag } from "../references/references.js";
 import { referrersInCache } from "./referrers-in-cache.js";
@@ -19,66 +11,54 @@ export interface StoredReferrersOptions {
   readonly warn: (message: string, code: string) => void;
 }
 
-/** The referrers of manifests of `source`, from the cache while the source is unavailable. */
-export class StoredReferrers {
-  readonly #source: ContentSource | undefined;
-  readonly #ref: Ref;
-  readonly #parts: Parts;
-  readonly #options: StoredReferrersOptions;
-  #isUnavailable = false;
-  #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
-
-  /** @param source undefined if offline */
-  constructor(source: ContentSource | undefined, ref: Ref, parts: Parts, options: StoredReferrersOptions) {
-    this.#source = source;
-    this.#ref = ref;
-    this.#parts = parts;
-    this.#options = options;
-  }
-
-  referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Descriptor> {
-    return this.#fromSource(
-      () => this.#source?.referrers?.(descriptor, options),
-      async () => (await this.#referrersInCache(options)).get(descriptor.digest) ?? [],
-    );
-  }
-
-  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
-    return this.#fromSource(
-      () => this.#source?.taggedReferrers?.(descriptor, options),
-      async () => {
-        const { tags, references } = this.#parts;
-        const found: Tag[] = [];
-        for (const name of cosignTags(descriptor.digest)) {
-          const known = await tags.resolve(references.nameInCache(otherTag(this.#ref, name)), options);
-          if (known !== undefined) found.push({ name, descriptor: known });
-        }
-        return found;
-      },
-    );
-  }
-
+/** Returns the referrers of manifests of `source`, from the cache while the source is unavailable. @param source undefined if offline */
+export function storedReferrers(
+  source: ContentSource | undefined,
+  ref: Ref,
+  { cache, tags, references }: Parts,
+  { isOffline, warn }: StoredReferrersOptions,
+): Required<Pick<ContentSource, "referrers" | "taggedReferrers">> {
+  let isUnavailable = false;
+  let inCache: Awaited<ReturnType<typeof referrersInCache>> | undefined;
   /** Uses the cache if the image itself came from it, or if it has referrers of the image. Otherwise signatures would be lost silently. */
-  async *#fromSource<T>(
+  async function* fromSource<T>(
     ask: () => AsyncIterable<T> | undefined,
     askCache: () => Promise<readonly T[]>,
   ): AsyncGenerator<T, void, undefined> {
-    if (!this.#isUnavailable && !this.#options.isOffline()) {
+    if (!isUnavailable && !isOffline()) {
       try {
         yield* ask() ?? [];
         return;
       } catch (error) {
         if (!isRegistryFailure(error)) throw error;
         if ((await askCache()).length === 0) throw error;
-        this.#isUnavailable = true;
-        this.#options.warn(`${error.message}; moving the referrers that were pulled before`, error.code);
+        isUnavailable = true;
+        warn(`${error.message}; moving the referrers that were pulled before`, error.code);
       }
     }
     yield* await askCache();
   }
-
-  async #referrersInCache(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
-    this.#inCache ??= await referrersInCache(this.#parts.cache, options);
-    return this.#inCache;
-  }
+  const storedTags = async ({ digest }: Descriptor, options: Cancellable) => {
+    const found: Tag[] = [];
+    for (const name of cosignTags(digest)) {
+      const known = await tags.resolve(references.nameInCache(otherTag(ref, name)), options);
+      if (known !== undefined) found.push({ name, descriptor: known });
+    }
+    return found;
+  };
+  return {
+    referrers: (descriptor, options = {}) =>
+      fromSource(
+        () => source?.referrers?.(descriptor, options),
+        async () => {
+          inCache ??= await referrersInCache(cache, options);
+          return inCache.get(descriptor.digest) ?? [];
+        },
+      ),
+    taggedReferrers: (descriptor, options = {}) =>
+      fromSource(
+        () => source?.taggedReferrers?.(descriptor, options),
+        () => storedTags(descriptor, options),
+      ),
+  };
 }

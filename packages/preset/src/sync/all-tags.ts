@@ -1,4 +1,5 @@
-import { type Cancellable, MoteError, type TagPage } from "@mote/core";
+import { type Cancellable, MoteError, type RegistryRef, type TagPage } from "@mote/core";
+import type { Endpoints } from "../endpoints/endpoints.js";
 
 const pageEntries = 1000;
 const maxTags = 1_000_000;
@@ -19,13 +20,8 @@ export async function allTags(
     after = tags.at(-1);
     if (!hasMore) return [...found];
     if (found.size === before || after === undefined) {
-      throw new MoteError(
-        "MOTE_REGISTRY",
-        `cannot list the tags of ${name}: the registry repeats a page; contact its operator`,
-        {
-          details: { repository: name },
-        },
-      );
+      const message = `cannot list the tags of ${name}: the registry repeats a page; contact its operator`;
+      throw new MoteError("MOTE_REGISTRY", message, { details: { repository: name } });
     }
     if (found.size > maxTags || pages === maxPages) {
       const limit = pages === maxPages ? `${maxPages} pages of tags` : `${maxTags} tags`;
@@ -34,4 +30,14 @@ export async function allTags(
       });
     }
   }
+}
+
+/** Lists all tags of a repository of a registry. @throws as `allTags` */
+export async function tagsOfRepository(
+  endpoints: Endpoints,
+  ref: RegistryRef,
+  { signal }: Cancellable,
+): Promise<readonly string[]> {
+  const repository = await endpoints.repository(ref);
+  return allTags((page) => repository.tags(page), { signal, name: `${ref.registry}/${ref.repository}` });
 }

@@ -1,12 +1,12 @@
 import {
   type Digest,
   isDigest,
-  MoteError,
   type ImageName as ParsedName,
   parseImageName,
   parseRepositoryName,
   type RegistryRef,
 } from "@mote/core";
+import { invalidReference } from "../references/invalid-reference.js";
 
 /** The name of an image at the destination. */
 export interface ImageName {
@@ -43,9 +43,8 @@ export function nameOfEntry(name: string | undefined, digest: Digest): ImageName
 export function readName(text: string, { tag, full }: ImageName): ImageName {
   const parsed = parseName(text);
   if (parsed === undefined || parsed.digest !== undefined) {
-    throw new MoteError("MOTE_INVALID_REFERENCE", `"${text.slice(0, 160)}" is not a valid name; write REPOSITORY:TAG`, {
-      details: { text, position: 0, reason: "not a name" },
-    });
+    const message = `"${text.slice(0, 160)}" is not a valid name; write REPOSITORY:TAG`;
+    throw invalidReference(text, message, "not a name");
   }
   const { repository, tag: own } = parsed;
   const wanted = hasTag(text) ? own : tag;

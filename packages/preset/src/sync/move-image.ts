@@ -6,19 +6,19 @@ import {
   LayerLocator,
   NilCache,
   type Ref,
-  writeMote,
 } from "@mote/core";
 import type { TransferReport } from "@mote/transfer";
+import { overriding } from "../overriding.js";
 import type { Parts } from "../parts.js";
 import { openRebuilder } from "../rebuild/open-rebuilder.js";
 import type { RebuildQueue } from "../rebuild/rebuild-queue.js";
-import { SelectedPlatforms } from "../sources/selected-platforms.js";
+import { type SelectedPlatforms, selectPlatforms } from "../sources/selected-platforms.js";
+import type { SourcePool } from "../sources/source-pool.js";
 import type { Mover } from "../transfers/mover.js";
 import type { RateLimits } from "../transfers/rate-limits.js";
 import type { ImageName } from "./image-name.js";
 import { type PlannedCount, planningDestination } from "./plan-destination.js";
 import { assertReliedOn, readReliedOn } from "./relied-on.js";
-import { keptOpen, type SourcePool } from "./source-pool.js";
 import type { SyncTarget } from "./sync-target.js";
 import type { SyncedImage, SyncOptions } from "./types.js";
 
@@ -64,7 +64,7 @@ export async function moveImage(image: MovableImage, context: MoveContext): Prom
   const destination = await target.open(name, reliedOn);
   try {
     // The transfer need not resolve it again.
-    const opened = { ...keptOpen(source), resolve: async () => resolved };
+    const opened = overriding(source, { resolve: async () => resolved, [Symbol.asyncDispose]: undefined });
     if (planned !== undefined) return await plan(opened, image, { ...context, destination, planned });
     return await transferImage(opened, image, { ...context, destination });
   } finally {
@@ -79,7 +79,7 @@ interface Transferring extends MoveContext {
 async function transferImage(source: ContentSource, image: MovableImage, context: Transferring): Promise<Moved> {
   const { mover, parts, rates, target } = context;
   const { ref, name } = image;
-  const destination = keepingOpen(context.destination);
+  const destination = overriding(context.destination, { [Symbol.asyncDispose]: undefined });
   const before = { wasCurrent: false };
   const sent = { blobs: 0, bytes: 0 };
   await using rebuilder = await openRebuilder(ref, parts, { mode: context.delta, queue: context.queue });
@@ -102,21 +102,13 @@ async function transferImage(source: ContentSource, image: MovableImage, context
       },
     }),
   );
-  const cached = parts.references.nameInCache(ref);
-  const root = report.refs[0];
-  const index = selected?.index;
-  if (index !== undefined) {
-    await writeMote(parts.cache, index.original, index.bytes).catch((error: unknown) =>
-      parts.logger.warn("cannot store the index of an image", { error }),
-    );
-  }
-  const named = index?.original ?? root?.resolved;
-  if (named !== undefined && ref.digest === undefined) await mover.name(cached, named);
+  const cached = ref.digest === undefined ? parts.references.nameInCache(ref) : undefined;
+  await mover.nameImage(cached, report, selected);
   const { copied, linked, mounted, warnings } = report;
   const isUnchanged = before.wasCurrent && copied.count + linked.count + mounted.count === 0;
   return {
     state: isUnchanged ? "unchanged" : "copied",
-    digest: root?.descriptor.digest,
+    digest: report.refs[0]?.descriptor.digest,
     ...sent,
     mounted: mounted.count,
     warnings,
@@ -166,24 +158,10 @@ async function runTransfer(
 ): Promise<{ readonly report: TransferReport; readonly selected: SelectedPlatforms | undefined }> {
   const platforms = typeof platform === "string" ? [platform] : platform;
   const several = platforms !== undefined && platforms.length > 1 ? platforms : undefined;
-  const selected = several && new SelectedPlatforms(source, { platforms: several, newIndex: target.isRegistry });
+  const selected = several && selectPlatforms(source, { platforms: several, newIndex: target.isRegistry });
   // A registry has tags, and a layout or an archive full names. A digest sets no name.
   const named = target.isRegistry ? (tag ?? full.slice(full.lastIndexOf("@") + 1)) : full;
   const [only] = several === undefined ? (platforms ?? []) : [];
   const transfer = { refs: [ref], tags: [named], platform: only, referrers, concurrency, connectionsPerBlob, signal };
-  return { report: await run({ source: selected ?? source, transfer }), selected };
-}
-
-function keepingOpen(destination: ContentDestination): ContentDestination {
-  const { ref } = destination;
-  return {
-    ref,
-    has: destination.has.bind(destination),
-    blob: destination.blob.bind(destination),
-    manifest: destination.manifest.bind(destination),
-    tag: destination.tag.bind(destination),
-    ...(destination.linkable ? { linkable: destination.linkable.bind(destination) } : {}),
-    ...(destination.mount ? { mount: destination.mount.bind(destination) } : {}),
-    ...(destination.mountSources ? { mountSources: destination.mountSources.bind(destination) } : {}),
-  };
+  return { report: await run({ source: selected?.source ?? source, transfer }), selected };
 }

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { type Cancellable, MoteError, type Ref } from "@mote/core";
 import type { Parts } from "../parts.js";
+import { invalidReference } from "../references/invalid-reference.js";
 import { bareDestination, hasTransport } from "../references/plain-paths.js";
-import { Have } from "./have.js";
-import { LocalTarget } from "./local-target.js";
+import { readHave } from "./have.js";
+import { localTarget } from "./local-target.js";
 import { readRegistryPrefix } from "./registry-prefix.js";
-import { RegistryTarget } from "./registry-target.js";
+import { registryTarget } from "./registry-target.js";
 import type { SyncTarget } from "./sync-target.js";
 import type { SyncOptions } from "./types.js";
 
@@ -21,14 +22,14 @@ export async function openTarget(text: string, parts: Parts, options: TargetOpti
     const what = without.length > 0 ? "--without" : "--split";
     throw invalid(text, `only an archive is written ${what === "--split" ? "in parts" : what}; write oci-archive:FILE`);
   }
-  if (ref === undefined) return new RegistryTarget(await readRegistryPrefix(text), parts);
+  if (ref === undefined) return registryTarget(await readRegistryPrefix(text), parts);
   const layout = await import("@mote/layout");
   const reference = references.format(ref);
   const { path } = ref;
-  const have = await Have.read(without, parts, { signal });
+  const have = await readHave(without, parts, { signal });
   if (ref.transport === "oci") {
     const destination = new layout.LayoutDestination(path);
-    return new LocalTarget({ destination, content: new layout.LayoutSource(path), reference, have });
+    return localTarget({ destination, content: new layout.LayoutSource(path), reference, have });
   }
   const destination = new layout.OciArchiveSet(path, {
     logger,
@@ -42,7 +43,7 @@ export async function openTarget(text: string, parts: Parts, options: TargetOpti
   // Parts are always written again, with all images.
   const isAddedTo = path !== "-" && partBytes === undefined && existsSync(path);
   const content = isAddedTo ? new layout.OciArchiveSource(path) : undefined;
-  return new LocalTarget({ destination, content, reference, have });
+  return localTarget({ destination, content, reference, have });
 }
 
 function localPlace(text: string, { references }: Parts): Exclude<Ref, { transport: "docker" }> {
@@ -64,6 +65,5 @@ function localPlace(text: string, { references }: Parts): Exclude<Ref, { transpo
 }
 
 function invalid(text: string, why: string): MoteError {
-  const reason = `cannot sync to ${text.slice(0, 160)}: ${why}`;
-  return new MoteError("MOTE_INVALID_REFERENCE", reason, { details: { text, position: 0, reason: why } });
+  return invalidReference(text, `cannot sync to ${text.slice(0, 160)}: ${why}`, why);
 }

@@ -1,4 +1,5 @@
-import { type Digest, MoteError, type RegistryRef } from "@mote/core";
+import type { Digest, RegistryRef } from "@mote/core";
+import { invalidReference } from "../references/invalid-reference.js";
 import type { ImageName } from "./image-name.js";
 
 /** A registry, or the repositories below a prefix. */
@@ -15,9 +16,7 @@ export async function readRegistryPrefix(text: string): Promise<RegistryPrefix> 
   const prefix = slash < 0 ? "" : rest.slice(slash + 1);
   if (/[:@]/.test(prefix)) {
     const message = `"${text.slice(0, 160)}" is one image, and not a place for several; write docker://HOST/PREFIX without a tag`;
-    throw new MoteError("MOTE_INVALID_REFERENCE", message, {
-      details: { text, position: 0, reason: "a tag or digest" },
-    });
+    throw invalidReference(text, message, "a tag or digest");
   }
   const { readRegistry } = await import("@mote/registry");
   return { ...readRegistry(slash < 0 ? rest : rest.slice(0, slash)), prefix };
@@ -29,9 +28,7 @@ export function refBelow(where: RegistryPrefix, name: ImageName): RegistryRef {
   const path = [where.prefix, repository].filter(Boolean).join("/");
   if (path === "") {
     const message = `"${full.slice(0, 160)}" names no repository; write the destination as docker://${where.registry}/REPOSITORY`;
-    throw new MoteError("MOTE_INVALID_REFERENCE", message, {
-      details: { text: full, position: 0, reason: "no repository" },
-    });
+    throw invalidReference(full, message, "no repository");
   }
   const selected = tag === undefined ? { digest: full.slice(full.lastIndexOf("@") + 1) as Digest } : { tag };
   return { ...repositoryAt(where, path), ...selected };

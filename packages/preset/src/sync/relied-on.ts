@@ -8,8 +8,8 @@ import {
 } from "@mote/core";
 import type { Parts } from "../parts.js";
 import { manifestIn } from "../sources/manifest-in.js";
+import { listing } from "../sources/source-pool.js";
 import { type ImageName, nameOfEntry } from "./image-name.js";
-import { listing } from "./source-pool.js";
 import type { ReliedOn, SyncTarget } from "./sync-target.js";
 
 const maxShown = 20;

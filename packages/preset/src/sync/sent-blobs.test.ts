@@ -1,7 +1,7 @@
 import { type ContentDestination, digestBytes, mediaTypes, type RegistryRef } from "@mote/core";
 import { expect, it } from "vitest";
 import { SentBlobs } from "./sent-blobs.js";
-import { SharedRepository } from "./shared-repository.js";
+import { sharedRepository } from "./shared-repository.js";
 
 const bytes = new Uint8Array([1]);
 const blob = { digest: digestBytes(bytes), size: 1, mediaType: mediaTypes.ociLayer };
@@ -33,15 +33,15 @@ async function* chunks() {
 it("a blob that another image sends is waited for, and then mounted without asking for it", async () => {
   const blobs = new SentBlobs();
   const calls: string[] = [];
-  await using first = new SharedRepository(repository(calls), at("one"), blobs);
-  await using second = new SharedRepository(repository(calls), at("two"), blobs);
+  await using first = sharedRepository(repository(calls), at("one"), blobs);
+  await using second = sharedRepository(repository(calls), at("two"), blobs);
   expect(await first.has(blob)).toBe(false);
   const asking = second.has(blob);
   await first.blob(blob, chunks());
   expect(await asking).toBe(false);
   expect(await second.mount(blob, second.mountSources(blob))).toBe(true);
   expect(calls).toEqual(["has", "blob", "mount one"]);
-  await using third = new SharedRepository(repository(calls), at("two"), blobs);
+  await using third = sharedRepository(repository(calls), at("two"), blobs);
   expect(await third.has(blob)).toBe(true);
   expect(calls).toHaveLength(3);
 });
@@ -50,16 +50,16 @@ it("a blob that could not be mounted is asked for before it is sent", async () =
   const blobs = new SentBlobs();
   blobs.record(blob.digest, "one");
   const calls: string[] = [];
-  await using two = new SharedRepository(repository(calls, { mounts: false }), at("two"), blobs, () => ["three"]);
+  await using two = sharedRepository(repository(calls, { mounts: false }), at("two"), blobs, () => ["three"]);
   expect([await two.has(blob), await two.mount(blob, two.mountSources(blob))]).toEqual([false, false]);
   expect(calls).toEqual(["mount one three", "has"]);
 });
 
 it("an image that failed lets others send its blobs", async () => {
   const blobs = new SentBlobs();
-  const failed = new SharedRepository(repository([]), at("one"), blobs);
+  const failed = sharedRepository(repository([]), at("one"), blobs);
   await failed.has(blob);
-  await using second = new SharedRepository(repository([]), at("two"), blobs);
+  await using second = sharedRepository(repository([]), at("two"), blobs);
   const asking = second.has(blob);
   await failed[Symbol.asyncDispose]();
   expect([await asking, second.mountSources(blob)]).toEqual([false, []]);
@@ -67,9 +67,9 @@ it("an image that failed lets others send its blobs", async () => {
 
 it("a wait for another image ends when the own one is aborted", async () => {
   const blobs = new SentBlobs();
-  await using first = new SharedRepository(repository([]), at("one"), blobs);
+  await using first = sharedRepository(repository([]), at("one"), blobs);
   await first.has(blob);
-  await using second = new SharedRepository(repository([]), at("two"), blobs);
+  await using second = sharedRepository(repository([]), at("two"), blobs);
   const reason = new Error("stop");
   await expect(second.has(blob, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });

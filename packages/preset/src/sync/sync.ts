@@ -1,14 +1,15 @@
 import { type Digest, MoteError, messageOf } from "@mote/core";
 import type { Parts } from "../parts.js";
-import { tagFilter } from "../patterns/tag-filter.js";
+import { tagFilter } from "../patterns/glob.js";
 import { RebuildQueue } from "../rebuild/rebuild-queue.js";
+import { invalidReference } from "../references/invalid-reference.js";
+import { SourcePool } from "../sources/source-pool.js";
 import type { Mover } from "../transfers/mover.js";
 import { RateLimits } from "../transfers/rate-limits.js";
 import { type FoundImage, findImages } from "./find-images.js";
 import type { ImageName } from "./image-name.js";
 import { type MoveContext, moveImage } from "./move-image.js";
 import { openTarget } from "./open-target.js";
-import { SourcePool } from "./source-pool.js";
 import type { SyncTarget } from "./sync-target.js";
 import type { RemovedName, SyncedImage, SyncOptions, SyncReport, SyncSource } from "./types.js";
 
@@ -76,9 +77,7 @@ function placed(images: readonly FoundImage[], target: SyncTarget): readonly Pla
       if (other.source === image.source) return [];
       const lines = image.line === undefined ? "" : ` (lines ${other.line} and ${image.line})`;
       const message = `${image.source} and ${other.source}${lines} would both be ${destination}; give one of them another name`;
-      throw new MoteError("MOTE_INVALID_REFERENCE", message, {
-        details: { text: destination, position: 0, reason: "not unique" },
-      });
+      throw invalidReference(destination, message, "not unique");
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       return [{ source: image.source, line: image.line, error }];

@@ -23,7 +23,7 @@ import {
 } from "../references/origin.js";
 import { otherTag } from "../references/references.js";
 import { readFromOrigin } from "../sources/read-from-origin.js";
-import { SelectedPlatforms } from "../sources/selected-platforms.js";
+import { type SelectedPlatforms, selectPlatforms } from "../sources/selected-platforms.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import { limitedSends, limitedSource, RateLimits } from "./rate-limits.js";
 import type { SizeBound } from "./size-bound.js";
@@ -53,9 +53,7 @@ export class Mover {
     const from = await readOrigin(cache, references, source);
     // A digest as a tag sets no name.
     const tags = options.tags ?? [nameOfOrigin(references, from) ?? String(from)];
-    const report = await this.#move(from, undefined, { ...options, tags });
-    await this.#nameReferrers(from, report);
-    return report;
+    return this.#move(from, undefined, { ...options, tags });
   }
 
   async copy(source: string, destination: string, options: PullOptions): Promise<MoveReport> {
@@ -68,58 +66,7 @@ export class Mover {
     }
     const name = to?.tag ?? (to && defaultName(references, to, from));
     const tags = options.tags ?? (name === undefined ? [] : [name]);
-    if (to !== undefined && typeof options.platform === "object" && options.platform.length > 1) {
-      return this.#copyPlatforms(from, to, { ...options, tags, platform: options.platform });
-    }
-    const report = await this.#move(from, to, { ...options, tags });
-    await this.#nameRoot(nameOfOrigin(references, from), report);
-    await this.#nameReferrers(from, report);
-    return report;
-  }
-
-  /** Copies the original index, then incomplete, to a local destination, and a new index of these platforms to a registry. */
-  async #copyPlatforms(
-    from: Origin,
-    to: Ref,
-    options: PullOptions & { readonly platform: readonly string[] },
-  ): Promise<MoveReport> {
-    const { cache, endpoints, references, logger } = this.#parts;
-    const { platform: platforms, tags = [], verify, delta, ...moving } = options;
-    let selected: SelectedPlatforms | undefined;
-    await using rebuilder = await openRebuilder(from, this.#parts, { mode: delta });
-    const report = await readFromOrigin(
-      from,
-      this.#parts,
-      { ...options, platform: undefined },
-      async (source, warn) => {
-        selected = new SelectedPlatforms(source, { platforms, newIndex: to.transport === "docker" });
-        const moved = await this.transfer(selected, await endpoints.destination(to, moving), {
-          ...moving,
-          refs: (tags.length === 0 ? [undefined] : tags).map(() => from),
-          tags,
-          verify: bothOf(onlyOf(to.digest), verify),
-          rebuild: rebuilder?.rebuild,
-        });
-        const { index } = selected;
-        if (index !== undefined && index.moved.digest !== index.original.digest) {
-          warn(
-            `the registry has a new index of ${platforms.join(", ")}, ${index.moved.digest}, and not ${index.original.digest}`,
-          );
-        }
-        return moved;
-      },
-    );
-    const index = selected?.index;
-    const name = nameOfOrigin(references, from);
-    if (index === undefined) await this.#nameRoot(name, report);
-    else if (name !== undefined) {
-      await writeMote(cache, index.original, index.bytes).catch((error: unknown) =>
-        logger.warn("cannot store the index of an image", { error }),
-      );
-      await this.name(name, index.original);
-    }
-    await this.#nameReferrers(from, report);
-    return withReferences(references, report, from, references.isStream(to) ? undefined : to);
+    return this.#move(from, to, { ...options, tags });
   }
 
   async pushFiles(
@@ -135,7 +82,7 @@ export class Mover {
     const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
     const report = await this.transfer(source, await endpoints.destination(to, options), moving);
     const isStream = references.isStream(to);
-    if (!isStream) await this.#nameRoot(references.nameInCache(to), report);
+    if (!isStream) await this.nameImage(references.nameInCache(to), report);
     return withReferences(references, report, undefined, isStream ? undefined : to);
   }
 
@@ -154,28 +101,41 @@ export class Mover {
     });
   }
 
+  /** A local destination gets the original index of several platforms, then incomplete, and a registry a new index of these platforms. */
   async #move(from: Origin, to: Ref | undefined, options: PullOptions): Promise<MoveReport> {
     const { platform: wanted, tags = [], verify, delta, ...moving } = options;
-    const platforms = typeof wanted === "string" ? [wanted] : wanted;
-    const [platform, ...others] = platforms ?? [];
-    const named = tags.length === 0 ? [undefined] : tags;
-    // Each platform under each name.
-    const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
     const { endpoints, references } = this.#parts;
-    const reading = { ...options, platform: others.length > 0 ? undefined : platform };
+    const platforms = typeof wanted === "string" ? [wanted] : (wanted ?? []);
+    const isSeveral = platforms.length > 1;
+    // In the cache, each platform gets each name.
+    const each = platforms.length === 0 || (isSeveral && to !== undefined) ? [undefined] : platforms;
+    const named = tags.length === 0 ? [undefined] : tags;
+    const roots = each.flatMap((platform) => named.map((tag) => ({ platform, tag })));
+    let selected: SelectedPlatforms | undefined;
     await using rebuilder = await openRebuilder(from, this.#parts, { mode: delta });
-    const report = await readFromOrigin(from, this.#parts, reading, async (source) =>
-      this.transfer(source, to && (await endpoints.destination(to, moving)), {
+    const reading = { ...options, platform: isSeveral ? undefined : platforms[0] };
+    const report = await readFromOrigin(from, this.#parts, reading, async (source, warn) => {
+      const isSelection = isSeveral && to !== undefined;
+      selected = isSelection ? selectPlatforms(source, { platforms, newIndex: to.transport === "docker" }) : undefined;
+      const destination = to && (await endpoints.destination(to, moving));
+      const moved = await this.transfer(selected?.source ?? source, destination, {
         ...moving,
         refs: roots.map(() => from),
         tags: roots.map(({ tag }) => tag),
         platform: roots.flatMap((root) => root.platform ?? []),
         verify: bothOf(onlyOf(to?.digest), verify),
         rebuild: rebuilder?.rebuild,
-      }),
-    );
-    const target = to && references.isStream(to) ? undefined : to;
-    return withReferences(references, report, from, target);
+      });
+      const index = selected?.index();
+      if (index !== undefined && index.moved.digest !== index.original.digest) {
+        const { moved: own, original } = index;
+        warn(`the registry has a new index of ${platforms.join(", ")}, ${own.digest}, and not ${original.digest}`);
+      }
+      return moved;
+    });
+    if (to !== undefined) await this.nameImage(nameOfOrigin(references, from), report, selected);
+    await this.#nameReferrers(from, report);
+    return withReferences(references, report, from, to && references.isStream(to) ? undefined : to);
   }
 
   /** Moves the files of an artifact into the folder that `open` opens. */
@@ -202,7 +162,7 @@ export class Mover {
         },
       });
     });
-    await this.#nameRoot(nameOfOrigin(references, from), report);
+    await this.nameImage(nameOfOrigin(references, from), report);
     return withReferences(references, report, from, undefined);
   }
 
@@ -242,9 +202,19 @@ export class Mover {
     }
   }
 
-  /** Names the image in the cache, to find it without the registry and prune it as a whole. */
-  async #nameRoot(name: string | undefined, report: TransferReport): Promise<void> {
-    const root = report.refs[0]?.resolved;
+  /**
+   * Names the image in the cache, to find it without the registry and prune it as a whole. An index of which only some platforms were moved is
+   * stored with all its entries.
+   */
+  async nameImage(name: string | undefined, report: TransferReport, selected?: SelectedPlatforms): Promise<void> {
+    const { cache, logger } = this.#parts;
+    const index = selected?.index();
+    if (index !== undefined) {
+      await writeMote(cache, index.original, index.bytes).catch((error: unknown) =>
+        logger.warn("cannot store the index of an image", { error }),
+      );
+    }
+    const root = index?.original ?? report.refs[0]?.resolved;
     if (name !== undefined && root !== undefined) await this.name(name, root);
   }
 

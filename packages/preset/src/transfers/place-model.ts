@@ -5,6 +5,7 @@ import { type HomeFolders, homeFolders, MoteError } from "@mote/core";
 import type { FilesDestination, ModelTool } from "@mote/layout";
 import type { PlaceModelOptions } from "../mote.js";
 import type { Parts } from "../parts.js";
+import { invalidReference } from "../references/invalid-reference.js";
 import { type Origin, readOrigin } from "../references/origin.js";
 import type { Mover } from "./mover.js";
 import type { PlacedModel } from "./placed-model.js";
@@ -31,8 +32,8 @@ export async function placeModel(
   });
   const files = await Promise.all(
     (destination?.paths() ?? []).map(async (path) => {
-      const { size, nlink, isFolder } = await statOf(join(dir, path));
-      return isFolder ? { path } : { path, size, isHardLink: nlink > 1 };
+      const stats = await lstat(join(dir, path));
+      return stats.isDirectory() ? { path } : { path, size: stats.size, isHardLink: stats.nlink > 1 };
     }),
   );
   return { tool: tool.name, name, dir, files, report };
@@ -42,18 +43,11 @@ export async function placeModel(
 function modelName(from: Origin, source: string) {
   if (typeof from !== "string" && from.transport === "docker") return from;
   const reason = "a tool finds a model by the name that it has in a registry";
-  throw new MoteError("MOTE_INVALID_REFERENCE", `cannot place ${source}: ${reason}; use HOST/NAMESPACE/MODEL:TAG`, {
-    details: { text: source, position: 0, reason },
-  });
+  throw invalidReference(source, `cannot place ${source}: ${reason}; use HOST/NAMESPACE/MODEL:TAG`, reason);
 }
 
 function toolFolder(tool: ModelTool, home: HomeFolders): string {
   const folder = tool.folder(process.env, home);
   if (folder !== undefined) return folder;
   throw new MoteError("MOTE_CONFIG", `cannot find the folder of ${tool.name}: there is no home folder; set HOME`);
-}
-
-async function statOf(path: string) {
-  const stats = await lstat(path);
-  return { size: stats.size, nlink: stats.nlink, isFolder: stats.isDirectory() };
 }

@@ -1,4 +1,5 @@
 import type { ContentDestination, ContentSource, MoteReader, MoteSource, Ref } from "@mote/core";
+import { overriding } from "../overriding.js";
 import { RateLimit } from "./rate-limit.js";
 
 /** In bytes per second: one limit for all that is read and another for all that is sent to registries, or those of some registries. */
@@ -39,9 +40,9 @@ export class RateLimits {
 /** Returns the source with its blobs read at most at the rate. */
 export function limitedSource(source: ContentSource, rate: RateLimit | undefined): ContentSource {
   if (rate === undefined) return source;
-  return withMethod(source, "blob", async (descriptor, options) =>
-    slowed(await source.blob(descriptor, options), rate, options?.signal),
-  );
+  return overriding(source, {
+    blob: async (descriptor, options) => slowed(await source.blob(descriptor, options), rate, options?.signal),
+  });
 }
 
 type BlobReads = Pick<MoteSource, "find" | "moteReader">;
@@ -49,38 +50,25 @@ type BlobReads = Pick<MoteSource, "find" | "moteReader">;
 /** Returns the blobs with their readers limited to the rate. */
 export function limitedReads(blobs: BlobReads, rate: RateLimit | undefined): BlobReads {
   if (rate === undefined) return blobs;
-  return withMethod(blobs, "moteReader", async (digest, options) =>
-    slowed(await blobs.moteReader(digest, options), rate, options?.signal),
-  );
+  return overriding(blobs, {
+    moteReader: async (digest, options) => slowed(await blobs.moteReader(digest, options), rate, options?.signal),
+  });
 }
 
 /** Returns the destination with blobs sent to it at most at its rate. */
 export function limitedSends(destination: ContentDestination, rates: RateLimits): ContentDestination {
   const rate = rates.ofDestination(destination.ref);
   if (rate === undefined) return destination;
-  return withMethod(destination, "blob", (descriptor, chunks, options) =>
-    destination.blob(descriptor, slowedChunks(chunks, rate, descriptor.digest, options?.signal), options),
-  );
-}
-
-/** Returns the object with one method replaced. The others run on the object itself, so that their private fields exist. */
-function withMethod<T extends object, Name extends keyof T>(object: T, name: Name, method: T[Name]): T {
-  return new Proxy(object, {
-    get(target, key) {
-      if (key === name) return method;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  return overriding(destination, {
+    blob: (descriptor, chunks, options) =>
+      destination.blob(descriptor, slowedChunks(chunks, rate, descriptor.digest, options?.signal), options),
   });
 }
 
 function slowed(reader: MoteReader, rate: RateLimit, signal: AbortSignal | undefined): MoteReader {
-  return {
-    info: reader.info,
-    close: () => reader.close(),
-    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  return overriding(reader, {
     [Symbol.asyncIterator]: () => slowedChunks(reader, rate, reader.info.digest, signal),
-  };
+  });
 }
 
 async function* slowedChunks(

@@ -22,86 +22,67 @@ import type { Mover } from "./mover.js";
 /** Maximum number of known locations to try for a blob. */
 const mostLocations = 5;
 
-/** Re-downloads missing content: images from their registry, and the rest from known locations. */
-export class Repair {
-  readonly #parts: Parts;
-  readonly #mover: Mover;
-  readonly #options: RepairOptions;
-  /** Registries that did not respond, with the reason. They are not contacted again. */
-  readonly #silent = new Map<string, string>();
+/**
+ * Re-downloads missing content: images from their registry, and the rest from known locations. Returns the names of images that are still
+ * incomplete.
+ */
+export async function repair(
+  { bic, cache, endpoints, references }: Parts,
+  mover: Mover,
+  options: RepairOptions,
+): Promise<string[]> {
+  const { damaged = [], unreadable = [], onFailure, signal } = options;
+  /** Registries that did not respond, with the reason. They are contacted only once, to wait for their timeout once. */
+  const silent = new Map<string, string>();
+  const fail = (digest: Digest, reason: string) => onFailure?.({ digest, reason });
 
-  constructor(parts: Parts, mover: Mover, options: RepairOptions) {
-    this.#parts = parts;
-    this.#mover = mover;
-    this.#options = options;
-  }
-
-  /** @returns the names of images that are still incomplete */
-  async run(): Promise<string[]> {
-    const { cache } = this.#parts;
-    const { damaged = [], unreadable = [] } = this.#options;
-    const bad = new Set([...damaged, ...unreadable]);
-    const before = await takeInventory(cache, this.#options);
-    for (const [digest, names] of manifestsToComplete(before, bad)) await this.#completeImage(digest, names);
-    const after = await takeInventory(cache, this.#options);
-    for (const digest of [...bad, ...missingBlobs(after)]) {
-      if (!(await isIntact(cache, digest, this.#options))) await this.#fetchBlob(digest);
-    }
-    return namesOfIncomplete(incompleteManifests(await takeInventory(cache, this.#options), bad));
-  }
-
-  /** Fetches from the first location that has it. */
-  async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const ref = this.#parts.references.sourceOf(name);
-      if (ref === undefined) continue;
-      if (await this.#tries(digest, ref, () => this.#mover.complete(ref, digest, this.#options))) return;
-    }
-  }
-
-  async #fetchBlob(digest: Digest): Promise<void> {
-    const { bic, endpoints, references } = this.#parts;
-    const { signal } = this.#options;
-    const known = await knownLocations(bic, references.codec, digest, { signal }).catch(() => undefined);
-    for (const { ref } of known?.locations.slice(0, mostLocations) ?? []) {
-      const isHere = await this.#tries(digest, ref, () =>
-        endpoints.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
-      );
-      if (isHere) return;
-    }
-    if (known === undefined || known.locations.length === 0) this.#fail(digest, "no known location");
-  }
-
-  /** Stores content of unknown size. The writer verifies its digest. */
-  async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { cache } = this.#parts;
-    const { signal } = this.#options;
-    await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
-  }
-
-  /** Contacts a registry that does not respond only once, to wait for its timeout once. */
-  async #tries(digest: Digest, ref: Ref, work: () => Promise<unknown>): Promise<boolean> {
+  const succeeds = async (digest: Digest, ref: Ref, work: () => Promise<unknown>): Promise<boolean> => {
     const registry = ref.transport === "docker" ? ref.registry : undefined;
-    const silence = registry && this.#silent.get(registry);
+    const silence = registry && silent.get(registry);
     if (silence !== undefined) {
-      this.#fail(digest, silence);
+      fail(digest, silence);
       return false;
     }
     try {
       await work();
       return true;
     } catch (error) {
-      this.#options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (!MoteError.isInstance(error)) throw error;
-      if (registry !== undefined && isSilence(error)) this.#silent.set(registry, error.message);
-      this.#fail(digest, isNotFound(error) ? `no longer there: ${error.message}` : error.message);
+      if (registry !== undefined && isSilence(error)) silent.set(registry, error.message);
+      fail(digest, isNotFound(error) ? `no longer there: ${error.message}` : error.message);
       return false;
     }
-  }
+  };
 
-  #fail(digest: Digest, reason: string): void {
-    this.#options.onFailure?.({ digest, reason });
+  /** Fetches from the first location that has it. */
+  const completeImage = async (digest: Digest, names: readonly string[]): Promise<void> => {
+    for (const ref of names.flatMap((name) => references.sourceOf(name) ?? [])) {
+      if (await succeeds(digest, ref, () => mover.complete(ref, digest, options))) return;
+    }
+  };
+
+  const fetchBlob = async (digest: Digest): Promise<void> => {
+    // The size is not known. The writer verifies the digest.
+    const unsized = { digest, mediaType: mediaTypes.octetStream };
+    const store = async (chunks: AsyncIterable<Uint8Array>) => {
+      await writeMote(cache, unsized, chunks, { signal });
+    };
+    const known = await knownLocations(bic, references.codec, digest, { signal }).catch(() => undefined);
+    for (const { ref } of known?.locations.slice(0, mostLocations) ?? []) {
+      if (await succeeds(digest, ref, () => endpoints.readBlob(ref, digest, store, { signal }))) return;
+    }
+    if (known === undefined || known.locations.length === 0) fail(digest, "no known location");
+  };
+
+  const bad = new Set([...damaged, ...unreadable]);
+  const before = await takeInventory(cache, options);
+  for (const [digest, names] of manifestsToComplete(before, bad)) await completeImage(digest, names);
+  const after = await takeInventory(cache, options);
+  for (const digest of [...bad, ...missingBlobs(after)]) {
+    if (!(await isIntact(cache, digest, options))) await fetchBlob(digest);
   }
+  return namesOfIncomplete(incompleteManifests(await takeInventory(cache, options), bad));
 }
 
 /** Returns incomplete and unreadable manifests, and those with bad content, each with the names of its images. */

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { OutputFileOptions } from "@mote/layout";
 import { knownTransports, parseRef } from "@mote/ref";
 
@@ -24,4 +25,19 @@ export async function writeOutputFile(
 ): Promise<void> {
   const { writeOutputFile: write } = await import("@mote/layout");
   return write(path, chunks, options);
+}
+
+/** Returns whether a file looks like an archive: a tar, a compressed file, or the first part or the list of parts of an archive. */
+export async function isArchiveFile(path: string): Promise<boolean> {
+  return (await import("@mote/layout")).isArchiveFile(path);
+}
+
+/** Returns the transport that reads images from a tar; undefined if it has none, or is not a tar. */
+export async function archiveTransport(path: string): Promise<"oci-archive" | "docker-archive" | undefined> {
+  return (await import("@mote/layout")).archiveTransport(path);
+}
+
+/** Checks, without opening the cache, that its folder is a directory or could be created. @throws MOTE_UNWRITABLE */
+export async function checkCacheFolder(dir: string): Promise<void> {
+  (await import("@mote/fs")).checkFolderLocation(resolve(dir));
 }
