@@ -10,17 +10,17 @@ import {
 } from "@mote/core";
 import type { Access } from "./access/access.js";
 import { AccessCheck } from "./access/access-check.js";
-import { Blobs } from "./blobs/blobs.js";
+import { blob } from "./blobs/blobs.js";
 import { FleetBlobs, type ServedFleet } from "./fleet/fleet-blobs.js";
 import { catalog } from "./lists/catalog.js";
 import { referrers } from "./lists/referrers.js";
 import { tagList } from "./lists/tag-list.js";
-import { ManifestLeases } from "./manifests/manifest-leases.js";
-import { Manifests } from "./manifests/manifests.js";
+import { type ManifestLeases, manifestLeases } from "./manifests/manifest-leases.js";
+import { manifest } from "./manifests/manifests.js";
 import { checkPushCache } from "./push/push-cache.js";
 import { Pushes } from "./push/pushes.js";
-import { Repositories } from "./repositories/repositories.js";
-import { RepositoryContents } from "./repositories/repository-contents.js";
+import { repositoriesIn } from "./repositories/repositories.js";
+import { repositoryContents } from "./repositories/repository-contents.js";
 import { printableTarget } from "./routing/request-target.js";
 import {
   type ApiResponse,
@@ -31,7 +31,7 @@ import {
 } from "./routing/response.js";
 import { type Route, type RoutedRequest, Router } from "./routing/router.js";
 import type { ServedContent } from "./served-content.js";
-import { UpstreamRequests } from "./upstreams/upstream-requests.js";
+import { upstreamRequests } from "./upstreams/upstream-requests.js";
 import { WarmRequests } from "./upstreams/warm-requests.js";
 import type { Exchange } from "./workers/exchange.js";
 
@@ -74,10 +74,10 @@ export class Endpoint {
    */
   constructor(options: EndpointOptions, more: readonly Route[] = []) {
     const { source, tags, pullThrough, push, holdMs = 60_000, logger = silentLogger } = options;
-    const leases = new ManifestLeases(source, { holdMs, logger });
-    const repositories = new Repositories(source, tags, logger);
-    const contents = new RepositoryContents(source, repositories);
-    const upstreams = pullThrough && new UpstreamRequests(pullThrough, source, contents);
+    const leases = manifestLeases(source, { holdMs, logger });
+    const repositories = repositoriesIn(source, tags, logger);
+    const contents = repositoryContents(source, repositories);
+    const upstreams = pullThrough && upstreamRequests(pullThrough, source, contents);
     this.#logger = logger;
     this.#leases = leases;
     const content = { source, tags, leases, repositories, contents, upstreams };
@@ -119,15 +119,13 @@ export class Endpoint {
 }
 
 function pullRoutes(content: ServedContent): Route[] {
-  const manifests = new Manifests(content);
-  const blobs = new Blobs(content);
   const get = (path: string, respond: Route["respond"]): Route => ({ method: "GET", path, respond });
   return [
     get("/v2", versionCheck),
     get("/v2/", versionCheck),
     get("/v2/_catalog", (routed) => catalog(content, routed)),
-    get("/v2/<name>/manifests/<reference>", (routed) => manifests.get(routed)),
-    get("/v2/<name>/blobs/<reference>", (routed) => blobs.get(routed)),
+    get("/v2/<name>/manifests/<reference>", (routed) => manifest(content, routed)),
+    get("/v2/<name>/blobs/<reference>", (routed) => blob(content, routed)),
     get("/v2/<name>/tags/list", (routed) => tagList(content, routed)),
     get("/v2/<name>/referrers/<reference>", (routed) => referrers(content, routed)),
   ];

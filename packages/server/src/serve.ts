@@ -1,4 +1,4 @@
-import { Listener } from "./listening/listener.js";
+import { openListener } from "./listening/listener.js";
 import type { ServeOptions } from "./serve-options.js";
 
 export interface RegistryServer extends AsyncDisposable {
@@ -22,7 +22,7 @@ export async function serve(options: ServeOptions): Promise<RegistryServer> {
   const { port = 0, signal } = options;
   const host = (options.host ?? "127.0.0.1").replace(/^\[(.*)\]$/, "$1");
   signal?.throwIfAborted();
-  const listener = new Listener(options);
+  const listener = openListener(options);
   const bound = await listener.listen(host, port);
   const close = () => {
     signal?.removeEventListener("abort", close);

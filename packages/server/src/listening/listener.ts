@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { digestBytes, type Logger, messageOf, silentLogger } from "@mote/core";
+import { digestBytes, messageOf, silentLogger } from "@mote/core";
 import { Endpoint } from "../endpoint.js";
 import { printableTarget } from "../routing/request-target.js";
 import { type ApiResponse, ErrorResponse, type RequestFacts, withoutBodyOfHead } from "../routing/response.js";
 import type { ServedRequest, ServeOptions } from "../serve-options.js";
-import { Status } from "../status/status.js";
+import { openStatus } from "../status/status.js";
 import { ClientLimits, type ClientTurn } from "./client-limits.js";
 import { type Connection, Connections, defaultMaxConnections } from "./connections.js";
 import { Handshakes } from "./handshakes.js";
@@ -16,7 +16,7 @@ import { HostCheck, isLoopbackAddress } from "./host-check.js";
 import { cannotListen } from "./listen-error.js";
 import { RequestBody } from "./request-body.js";
 import { send } from "./send.js";
-import { readTlsPair, type TlsFiles } from "./tls.js";
+import { readTlsPair } from "./tls.js";
 
 /** Longer than the idle timeouts of proxies and clients (nginx and AWS 60 s, Go 90 s), which must close first. */
 const keepAliveMs = 95_000;
@@ -41,142 +41,116 @@ interface Exchange {
   client: ClientTurn | undefined;
 }
 
-/** A server's socket: connections, limits and health. The endpoint responds to everything else. */
-export class Listener {
-  readonly #server: Server;
-  readonly #tlsServer: TlsServer | undefined;
-  readonly #tls: TlsFiles | undefined;
-  readonly #endpoint: Endpoint;
-  readonly #status: Status;
-  readonly #logger: Logger;
-  readonly #graceMs: number;
-  /** How long a client may send nothing of a body. */
-  readonly #idleMs: number;
-  readonly #onRequest: (request: ServedRequest) => void;
-  readonly #connections: Connections;
-  readonly #handshakes = new Handshakes();
-  readonly #clients: ClientLimits;
-  readonly #checkReady: HealthState["checkReady"];
-  readonly #allowHosts: readonly string[];
+export interface Listener {
+  /** Returns the port. @throws MOTE_LISTEN */
+  listen(host: string, port: number): Promise<number>;
+  reloadTls(): void;
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Returns a server's socket: connections, limits and health. The endpoint responds to everything else. */
+export function openListener(options: ServeOptions): Listener {
+  const { writeTimeoutMs = 60_000, maxConnections = defaultMaxConnections(), allowHosts = [], source, tls } = options;
+  const { logger = silentLogger, graceMs = 10_000, onRequest = () => {} } = options;
+  const { checkReady = () => source.moteExists(digestBytes(new Uint8Array())) } = options;
+  if (!(writeTimeoutMs > 0)) throw new TypeError("writeTimeoutMs must be greater than 0");
+  if (!(maxConnections >= 1)) throw new TypeError("maxConnections must be at least 1");
+  const clients = new ClientLimits(options.clientLimit ?? {});
+  const connections = new Connections({ maxConnections, writeTimeoutMs });
+  const handshakes = new Handshakes();
   /** The host at which the members of a fleet reach this one. */
-  readonly #ownHosts: readonly string[];
-  #hosts: HostCheck;
+  const ownHosts = options.fleet === undefined ? [] : [new URL(options.fleet.url).hostname];
+  let hosts = new HostCheck({ allowed: allowHosts, own: ownHosts, isLoopback: true });
   /** Requests, except those about health. */
-  #inFlight = 0;
-  #onIdle: (() => void) | undefined;
-  #drained: Promise<void> | undefined;
-  #closed: Promise<void> | undefined;
+  let inFlight = 0;
+  let onIdle: (() => void) | undefined;
+  let drained: Promise<void> | undefined;
+  let closed: Promise<void> | undefined;
+  const settings = {
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersMs,
+    // A push may take any time; `RequestBody` bounds the time without bytes.
+    requestTimeout: options.push === undefined ? requestMs : 0,
+    connectionsCheckingInterval: checkEveryMs,
+    // `HostCheck` rejects such requests with an error body.
+    requireHostHeader: false,
+  };
+  const tlsServer = tls && createTlsServer({ ...settings, ...readTlsPair(tls), handshakeTimeout: handshakeMs });
+  const server: Server = tlsServer ?? createServer(settings);
+  if (tlsServer !== undefined) handshakes.watch(tlsServer, maxConnections);
+  const status = openStatus(options);
+  const endpoint = new Endpoint(options, status.routes);
+  server.maxHeadersCount = maxHeaders;
+  const onRequestEvent = (request: IncomingMessage, response: ServerResponse) => void serveOne(request, response);
+  server.on("request", onRequestEvent);
+  // Responds without `100 Continue` unless the body is read, so that clients do not send it in vain.
+  server.on("checkContinue", onRequestEvent);
+  server.on(tls === undefined ? "connection" : "secureConnection", (socket) => connections.add(socket));
+  server.on("timeout", (socket: Socket) => {
+    if (connections.handleTimeout(socket)) logger.debug("closed the connection of a client that reads nothing");
+  });
 
-  constructor(options: ServeOptions) {
-    const { writeTimeoutMs = 60_000, maxConnections = defaultMaxConnections(), allowHosts = [], source } = options;
-    if (!(writeTimeoutMs > 0)) throw new TypeError("writeTimeoutMs must be greater than 0");
-    if (!(maxConnections >= 1)) throw new TypeError("maxConnections must be at least 1");
-    this.#clients = new ClientLimits(options.clientLimit ?? {});
-    this.#connections = new Connections({ maxConnections, writeTimeoutMs });
-    this.#logger = options.logger ?? silentLogger;
-    this.#graceMs = options.graceMs ?? 10_000;
-    this.#idleMs = writeTimeoutMs;
-    this.#onRequest = options.onRequest ?? (() => {});
-    this.#checkReady = options.checkReady ?? (() => source.moteExists(digestBytes(new Uint8Array())));
-    this.#allowHosts = allowHosts;
-    this.#ownHosts = options.fleet === undefined ? [] : [new URL(options.fleet.url).hostname];
-    this.#hosts = new HostCheck({ allowed: allowHosts, own: this.#ownHosts, isLoopback: true });
-    const settings = {
-      keepAliveTimeout: keepAliveMs,
-      headersTimeout: headersMs,
-      // A push may take any time; `RequestBody` bounds the time without bytes.
-      requestTimeout: options.push === undefined ? requestMs : 0,
-      connectionsCheckingInterval: checkEveryMs,
-      // `HostCheck` rejects such requests with an error body.
-      requireHostHeader: false,
-    };
-    this.#tls = options.tls;
-    if (options.tls === undefined) this.#server = createServer(settings);
-    else {
-      const pair = readTlsPair(options.tls);
-      this.#tlsServer = createTlsServer({ ...settings, ...pair, handshakeTimeout: handshakeMs });
-      this.#server = this.#tlsServer;
-      this.#handshakes.watch(this.#tlsServer, maxConnections);
-    }
-    this.#status = new Status(options);
-    this.#endpoint = new Endpoint(options, this.#status.routes());
-    this.#server.maxHeadersCount = maxHeaders;
-    const serveOne = (request: IncomingMessage, response: ServerResponse) => void this.#serveOne(request, response);
-    this.#server.on("request", serveOne);
-    // Responds without `100 Continue` unless the body is read, so that clients do not send it in vain.
-    this.#server.on("checkContinue", serveOne);
-    const connected = this.#tls === undefined ? "connection" : "secureConnection";
-    this.#server.on(connected, (socket) => this.#connections.add(socket));
-    this.#server.on("timeout", (socket: Socket) => {
-      if (this.#connections.handleTimeout(socket))
-        this.#logger.debug("closed the connection of a client that reads nothing");
-    });
-  }
-
-  async listen(host: string, port: number): Promise<number> {
+  async function listen(host: string, port: number): Promise<number> {
     try {
       // Node would listen on all addresses.
       if (host === "") throw Object.assign(new Error("the address is empty"), { code: "EADDRNOTAVAIL" });
-      this.#server.listen({ host, port });
-      await once(this.#server, "listening");
+      server.listen({ host, port });
+      await once(server, "listening");
     } catch (cause) {
       throw cannotListen(host, port, cause);
     }
-    const bound = this.#server.address() as AddressInfo;
-    this.#hosts = new HostCheck({
-      allowed: this.#allowHosts,
-      own: this.#ownHosts,
-      isLoopback: isLoopbackAddress(bound.address),
-    });
+    const bound = server.address() as AddressInfo;
+    hosts = new HostCheck({ allowed: allowHosts, own: ownHosts, isLoopback: isLoopbackAddress(bound.address) });
     return bound.port;
   }
 
-  reloadTls(): void {
-    if (this.#tls === undefined) return;
+  function reloadTls(): void {
+    if (tls === undefined) return;
     try {
-      this.#tlsServer?.setSecureContext(readTlsPair(this.#tls));
+      tlsServer?.setSecureContext(readTlsPair(tls));
     } catch (error) {
-      this.#logger.error(`${messageOf(error)}; the certificate in use stays`);
+      logger.error(`${messageOf(error)}; the certificate in use stays`);
     }
   }
 
-  drain(): Promise<void> {
-    this.#drained ??= this.#drainOnce();
-    return this.#drained;
+  function drain(): Promise<void> {
+    drained ??= drainOnce();
+    return drained;
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#closeOnce();
-    return this.#closed;
+  function close(): Promise<void> {
+    closed ??= closeOnce();
+    return closed;
   }
 
-  async #drainOnce(): Promise<void> {
-    const timer = setTimeout(() => this.#server.closeAllConnections(), this.#graceMs);
-    if (this.#inFlight > 0) {
+  async function drainOnce(): Promise<void> {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    if (inFlight > 0) {
       await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
+        onIdle = resolve;
       });
     }
     clearTimeout(timer);
-    await this.close();
+    await close();
   }
 
-  async #closeOnce(): Promise<void> {
-    const closed = once(this.#server, "close");
-    this.#server.close();
-    this.#handshakes.close();
-    this.#connections.closeIdle();
-    const timer = setTimeout(() => this.#server.closeAllConnections(), this.#graceMs);
-    await closed;
+  async function closeOnce(): Promise<void> {
+    const ended = once(server, "close");
+    server.close();
+    handshakes.close();
+    connections.closeIdle();
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    await ended;
     clearTimeout(timer);
-    await this.#status.close();
-    await this.#endpoint.close();
+    await status.close();
+    await endpoint.close();
   }
 
-  async #serveOne(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function serveOne(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedAt = performance.now();
     const { socket, method = "GET", url = "/" } = request;
-    const connection = this.#connections.begin(socket);
+    const connection = connections.begin(socket);
     if (connection === undefined) return;
     const gone = new AbortController();
     const address = socket.remoteAddress ?? "";
@@ -188,8 +162,8 @@ export class Listener {
       isHealth: isHealthRequest(method, url),
       client: undefined,
     };
-    if (!exchange.isHealth) this.#inFlight++;
-    const counted = this.#status.statistics.begin();
+    if (!exchange.isHealth) inFlight++;
+    const counted = status.statistics.begin();
     let bytesSent = 0;
     let isHit: boolean | undefined;
     // Errors of closed connections are handled by `close`.
@@ -203,8 +177,8 @@ export class Listener {
         const durationMs = performance.now() - startedAt;
         const { facts } = exchange;
         counted.ended(method, url, response.headersSent ? response.statusCode : 0);
-        this.#report(request, response, { bytesSent, durationMs, complete, client: address, facts, isHit });
-        this.#release(exchange);
+        report(request, response, { bytesSent, durationMs, complete, client: address, facts, isHit });
+        release(exchange);
         resolve();
       };
       // A response that waits for its turn gets no "close" event.
@@ -213,8 +187,8 @@ export class Listener {
     });
     try {
       await turn;
-      const body = new RequestBody(request, response, { idleMs: this.#idleMs, onReceived: counted.received });
-      const result = await this.#respond(exchange, address, body);
+      const body = new RequestBody(request, response, { idleMs: writeTimeoutMs, onReceived: counted.received });
+      const result = await respond(exchange, address, body);
       isHit = result.isHit;
       counted.answered(isHit);
       const sent = (bytes: number) => {
@@ -229,11 +203,11 @@ export class Listener {
       // Content-Length was sent, so the client can detect an incomplete body only by a reset connection.
       response.destroy();
       const path = printableTarget(url);
-      if (!gone.signal.aborted) this.#logger.error("a response was aborted", { path, error });
+      if (!gone.signal.aborted) logger.error("a response was aborted", { path, error });
     }
   }
 
-  async #respond(exchange: Exchange, address: string, body: RequestBody): Promise<ApiResponse> {
+  async function respond(exchange: Exchange, address: string, body: RequestBody): Promise<ApiResponse> {
     const { request, connection, signal, facts, isHealth } = exchange;
     const { method = "GET", headers, rawHeaders } = request;
     try {
@@ -242,52 +216,54 @@ export class Listener {
       if (rawHeaders.length >= 2 * maxHeaders) {
         throw new ErrorResponse(431, "UNSUPPORTED", `the request has ${maxHeaders} header fields or more`);
       }
-      const target = this.#hosts.targetOf(request);
-      if (isHealth) return withoutBodyOfHead(method, await healthResponse(target, this.#health()));
-      if (this.#drained !== undefined) throw stopping();
+      const target = hosts.targetOf(request);
+      if (isHealth) return withoutBodyOfHead(method, await healthResponse(target, health()));
+      if (drained !== undefined) throw stopping();
       const header = (name: string) => {
         const value = headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       };
       const context = { method, target, header, signal, facts };
       // A member of the fleet asks for all its clients.
-      if (!(await this.#endpoint.isOfFleet(context))) {
+      if (!(await endpoint.isOfFleet(context))) {
         // A client that has gone meanwhile would be counted for ever.
         signal.throwIfAborted();
-        exchange.client = this.#clients.begin(address);
+        exchange.client = clients.begin(address);
         if (exchange.client === undefined) throw tooManyRequests();
       }
-      return await this.#endpoint.respond(body.isEmpty ? context : { ...context, body: () => body.read() });
+      return await endpoint.respond(body.isEmpty ? context : { ...context, body: () => body.read() });
     } catch (error) {
       if (!(error instanceof ErrorResponse)) throw error;
       return withoutBodyOfHead(method, error.response);
     }
   }
 
-  #health(): HealthState {
-    return { checkReady: this.#checkReady, isDraining: this.#drained !== undefined || this.#closed !== undefined };
+  function health(): HealthState {
+    return { checkReady, isDraining: drained !== undefined || closed !== undefined };
   }
 
-  #report(
+  function report(
     request: IncomingMessage,
     response: ServerResponse,
     outcome: Pick<ServedRequest, "bytesSent" | "durationMs" | "complete" | "client" | "facts" | "isHit">,
   ): void {
     const { method = "GET", url = "/", headers } = request;
-    const status = response.headersSent ? response.statusCode : 0;
+    const sent = response.headersSent ? response.statusCode : 0;
     try {
-      this.#onRequest({ method, path: printableTarget(url), status, userAgent: headers["user-agent"], ...outcome });
+      onRequest({ method, path: printableTarget(url), status: sent, userAgent: headers["user-agent"], ...outcome });
     } catch (error) {
-      this.#logger.error("onRequest failed", { error });
+      logger.error("onRequest failed", { error });
     }
   }
 
-  #release({ request: { socket }, connection, client, isHealth }: Exchange): void {
+  function release({ request: { socket }, connection, client, isHealth }: Exchange): void {
     client?.end();
-    this.#connections.end(connection);
-    if (this.#closed !== undefined && connection.inFlight === 0) socket.destroySoon();
-    if (!isHealth && --this.#inFlight === 0) this.#onIdle?.();
+    connections.end(connection);
+    if (closed !== undefined && connection.inFlight === 0) socket.destroySoon();
+    if (!isHealth && --inFlight === 0) onIdle?.();
   }
+
+  return { listen, reloadTls, drain, close };
 }
 
 /** After these, a client that sends more requests would only get more errors. */

@@ -3,7 +3,7 @@ import { staleWarning } from "../routing/conditions.js";
 import { type ApiResponse, jsonResponse } from "../routing/response.js";
 import type { RoutedRequest } from "../routing/router.js";
 import type { ServedContent } from "../served-content.js";
-import { RepositoryListing } from "./listing.js";
+import { repositoryListing } from "./listing.js";
 import { paginate, parsePageRequest } from "./paginate.js";
 
 /** Responds to `GET /v2/_catalog`: with what is stored, and the repositories of upstreams that list them. */
@@ -12,15 +12,15 @@ export async function catalog(
   { namespace, query, request: { signal } }: RoutedRequest,
 ): Promise<ApiResponse> {
   const fullNameOf = (path: string) => upstreams?.repository(path, undefined)?.full;
-  const listing = new RepositoryListing(source, tags, { namespace, fullNameOf, signal });
+  const listNames = repositoryListing(source, tags, { namespace, fullNameOf, signal });
   const page = parsePageRequest(query);
-  const stored = await listing.names({ ...page, limit: page.limit + 1 });
+  const stored = await listNames({ ...page, limit: page.limit + 1 });
   const { names, knownUntil, isStale } = (await upstreams?.catalog(page, { namespace, signal })) ?? nothing;
   const found = [...new Set([...stored, ...names])]
     .sort()
     .filter((name) => knownUntil === undefined || name <= knownUntil);
   if (namespace !== undefined && found.length === 0) {
-    const [first] = await listing.names({ after: undefined, limit: 1 });
+    const [first] = await listNames({ after: undefined, limit: 1 });
     if (first === undefined) throw unknownName(namespace);
   }
   const hasMore = knownUntil !== undefined;

@@ -35,61 +35,33 @@ interface ListingOptions extends Cancellable {
   readonly fullNameOf?: ((path: string) => string | undefined) | undefined;
 }
 
-/** Lists the repositories with tags, of one registry or of all, without reading all names of a repository. */
-export class RepositoryListing {
-  readonly #source: MoteSource;
-  readonly #tags: TagStore;
-  readonly #namespace: string | undefined;
-  readonly #fullNameOf: (path: string) => string | undefined;
-  readonly #options: Cancellable;
-
-  constructor(source: MoteSource, tags: TagStore, { namespace, fullNameOf = () => undefined, signal }: ListingOptions) {
-    this.#source = source;
-    this.#tags = tags;
-    this.#namespace = namespace;
-    this.#fullNameOf = fullNameOf;
-    this.#options = { signal };
-  }
-
-  /**
-   * Lists the first names, in order: the paths of the registry `namespace`, or without it all paths, or full names if several registries
-   * have the same path. Repositories without content and local names, such as those of layouts, are not included.
-   */
-  async names({ after, limit }: PageRequest): Promise<string[]> {
-    const found: string[] = [];
-    const shown = [...(await this.#shownNames())].filter(([name]) => after === undefined || name > after);
-    for (const [name, repository] of shown.sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (found.length >= limit) break;
-      if (await this.#hasContent(repository)) found.push(name);
-    }
-    return found;
-  }
-
-  async #shownNames(): Promise<Map<string, RepositoryName>> {
-    const withPath = new Map<string, RepositoryName[]>();
-    for (const repository of await this.#repositories()) {
-      withPath.set(repository.path, [...(withPath.get(repository.path) ?? []), repository]);
-    }
-    const shown = new Map<string, RepositoryName>();
-    for (const [path, all] of withPath) {
-      const withContent: RepositoryName[] = [];
-      for (const each of all) if (all.length === 1 || (await this.#hasContent(each))) withContent.push(each);
-      for (const each of withContent) {
-        const meant = this.#namespace === undefined ? this.#fullNameOf(path) : undefined;
-        const isOnly = each.registry === undefined || withContent.length === 1 || this.#namespace !== undefined;
-        shown.set((meant === undefined ? isOnly : meant === each.full) ? path : each.full, each);
+/**
+ * Returns a function that lists the first repositories with tags, in order, without reading all names of a repository: the paths of the registry
+ * `namespace`, or without it all paths, or full names if several registries have the same path. Repositories without content and local names, such
+ * as those of layouts, are not included.
+ */
+export function repositoryListing(
+  source: MoteSource,
+  tags: TagStore,
+  { namespace, fullNameOf = () => undefined, signal }: ListingOptions,
+): (page: PageRequest) => Promise<string[]> {
+  const hasContent = async ({ full }: RepositoryName) => {
+    for (const prefix of [`${full}:`, `${full}@`]) {
+      for await (const { name, descriptor } of tags.list({ prefix, signal })) {
+        if (parseImageName(name)?.repository.full !== full) continue;
+        if (await source.moteExists(descriptor.digest, { signal })) return true;
       }
     }
-    return shown;
-  }
+    return false;
+  };
 
-  async #repositories(): Promise<Iterable<RepositoryName>> {
+  const repositories = async () => {
     const found = new Map<string, RepositoryName>();
-    const prefix = this.#namespace === undefined ? "" : `${this.#namespace}/`;
+    const prefix = namespace === undefined ? "" : `${namespace}/`;
     let after: string | undefined;
     for (let isMore = true; isMore; ) {
       isMore = false;
-      for await (const { name } of this.#tags.list({ prefix, after, limit: namesAtOnce, ...this.#options })) {
+      for await (const { name } of tags.list({ prefix, after, limit: namesAtOnce, signal })) {
         isMore = true;
         after = name;
         const repository = parseImageName(name)?.repository;
@@ -102,18 +74,34 @@ export class RepositoryListing {
         break;
       }
     }
-    return this.#namespace === undefined
-      ? found.values()
-      : [...found.values()].filter(({ registry }) => registry === this.#namespace);
-  }
+    return [...found.values()].filter(({ registry }) => namespace === undefined || registry === namespace);
+  };
 
-  async #hasContent({ full }: RepositoryName): Promise<boolean> {
-    for (const prefix of [`${full}:`, `${full}@`]) {
-      for await (const { name, descriptor } of this.#tags.list({ prefix, ...this.#options })) {
-        if (parseImageName(name)?.repository.full !== full) continue;
-        if (await this.#source.moteExists(descriptor.digest, this.#options)) return true;
+  const shownNames = async () => {
+    const withPath = new Map<string, RepositoryName[]>();
+    for (const repository of await repositories()) {
+      withPath.set(repository.path, [...(withPath.get(repository.path) ?? []), repository]);
+    }
+    const shown = new Map<string, RepositoryName>();
+    for (const [path, all] of withPath) {
+      const withContent: RepositoryName[] = [];
+      for (const each of all) if (all.length === 1 || (await hasContent(each))) withContent.push(each);
+      for (const each of withContent) {
+        const meant = namespace === undefined ? fullNameOf(path) : undefined;
+        const isOnly = each.registry === undefined || withContent.length === 1 || namespace !== undefined;
+        shown.set((meant === undefined ? isOnly : meant === each.full) ? path : each.full, each);
       }
     }
-    return false;
-  }
+    return shown;
+  };
+
+  return async ({ after, limit }) => {
+    const found: string[] = [];
+    const shown = [...(await shownNames())].filter(([name]) => after === undefined || name > after);
+    for (const [name, repository] of shown.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (found.length >= limit) break;
+      if (await hasContent(repository)) found.push(name);
+    }
+    return found;
+  };
 }

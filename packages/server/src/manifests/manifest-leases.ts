@@ -22,82 +22,80 @@ interface HeldLease {
  * Leases the content of served manifests, because clients request its blobs next. A lease ends `holdMs` after the manifest or one of its blobs
  * was last requested.
  */
-export class ManifestLeases {
-  readonly #source: Partial<Leases>;
-  readonly #holdMs: number;
-  readonly #logger: Logger;
+export function manifestLeases(
+  source: Partial<Leases>,
+  { holdMs, logger }: { readonly holdMs: number; readonly logger: Logger },
+) {
   /** In the order of their ends. */
-  readonly #held = new Map<Digest, HeldLease>();
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
-
-  constructor(source: Partial<Leases>, { holdMs, logger }: { readonly holdMs: number; readonly logger: Logger }) {
-    this.#source = source;
-    this.#holdMs = holdMs;
-    this.#logger = logger;
-  }
+  const leased = new Map<Digest, HeldLease>();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   /** Leases a manifest and what it refers to. After that, check that the manifest still exists before serving it. */
-  async hold(digest: Digest, mediaType: string, bytes: Uint8Array): Promise<void> {
-    if (this.#source.lease === undefined || this.#holdMs === 0 || this.#isClosed) return;
-    let held = this.#held.get(digest);
+  async function hold(digest: Digest, mediaType: string, bytes: Uint8Array): Promise<void> {
+    if (source.lease === undefined || holdMs === 0 || isClosed) return;
+    let held = leased.get(digest);
     if (held === undefined) {
       const digests = new Set([digest, ...childrenOf(bytes, mediaType)]);
-      held = { digests, leasing: this.#source.lease(digests), untilMs: 0 };
+      held = { digests, leasing: source.lease(digests), untilMs: 0 };
     }
-    this.#renew(digest, held);
+    renew(digest, held);
     try {
       await held.leasing;
     } catch (error) {
       // A read-only cache cannot lease, but is not pruned either. The next request tries again.
-      this.#logger.debug("cannot lease the content of a manifest", { digest, error });
-      if (this.#held.get(digest) === held) this.#held.delete(digest);
+      logger.debug("cannot lease the content of a manifest", { digest, error });
+      if (leased.get(digest) === held) leased.delete(digest);
     }
-    const [oldest] = this.#held.keys();
-    if (this.#held.size > maxHeldManifests && oldest !== undefined) void this.#release(oldest);
+    const [oldest] = leased.keys();
+    if (leased.size > maxHeldManifests && oldest !== undefined) void release(oldest);
   }
 
   /** Renews the leases of all manifests that refer to a requested blob. */
-  touch(blob: Digest): void {
-    const referring = [...this.#held].filter(([, { digests }]) => digests.has(blob));
-    for (const [digest, held] of referring) this.#renew(digest, held);
+  function touch(blob: Digest): void {
+    const referring = [...leased].filter(([, { digests }]) => digests.has(blob));
+    for (const [digest, held] of referring) renew(digest, held);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await Promise.all([...this.#held.keys()].map((digest) => this.#release(digest)));
+  async function close(): Promise<void> {
+    isClosed = true;
+    clearTimeout(timer);
+    await Promise.all([...leased.keys()].map((digest) => release(digest)));
   }
 
-  #renew(digest: Digest, held: HeldLease): void {
-    held.untilMs = performance.now() + this.#holdMs;
-    this.#held.delete(digest);
-    this.#held.set(digest, held);
-    this.#timer ??= setTimeout(() => this.#releaseDue(), this.#holdMs).unref();
+  function renew(digest: Digest, held: HeldLease): void {
+    held.untilMs = performance.now() + holdMs;
+    leased.delete(digest);
+    leased.set(digest, held);
+    timer ??= setTimeout(() => releaseDue(), holdMs).unref();
   }
 
-  #releaseDue(): void {
-    this.#timer = undefined;
-    for (const [digest, { untilMs }] of this.#held) {
+  function releaseDue(): void {
+    timer = undefined;
+    for (const [digest, { untilMs }] of leased) {
       const leftMs = untilMs - performance.now();
       if (leftMs > 0) {
-        this.#timer = setTimeout(() => this.#releaseDue(), leftMs).unref();
+        timer = setTimeout(() => releaseDue(), leftMs).unref();
         return;
       }
-      void this.#release(digest);
+      void release(digest);
     }
   }
 
-  async #release(digest: Digest): Promise<void> {
-    const held = this.#held.get(digest);
-    this.#held.delete(digest);
+  async function release(digest: Digest): Promise<void> {
+    const held = leased.get(digest);
+    leased.delete(digest);
     try {
       await (await held?.leasing)?.release();
     } catch (error) {
-      this.#logger.debug("cannot release a lease", { digest, error });
+      logger.debug("cannot release a lease", { digest, error });
     }
   }
+
+  return { hold, touch, close };
 }
+
+export type ManifestLeases = ReturnType<typeof manifestLeases>;
 
 /** Returns what a manifest refers to, or nothing for invalid manifests. */
 function childrenOf(bytes: Uint8Array, mediaType: string): Digest[] {

@@ -16,64 +16,62 @@ import type { RoutedRequest } from "../routing/router.js";
 import type { ServedContent } from "../served-content.js";
 import type { FoundManifest } from "../upstreams/upstream-requests.js";
 
-/** Serves manifests by tag and by digest. */
-export class Manifests {
-  readonly #content: ServedContent;
+/** Responds with a manifest, by tag or by digest. */
+export async function manifest(content: ServedContent, routed: RoutedRequest): Promise<ApiResponse> {
+  const { request } = routed;
+  const { source, leases } = content;
+  const found = await findManifest(content, routed);
+  if (found === undefined) throw unknownManifest(routed);
+  const bytes = found.bytes ?? (await readStored(content, found.digest, request));
+  const contentType = bytes && (manifestType(bytes) ?? found.mediaType);
+  if (bytes === undefined || contentType === undefined) throw unknownManifest(routed);
+  if (!found.isReplaceable) await leases.hold(found.digest, contentType, bytes);
+  // A prune that started before the lease may have removed the manifest.
+  const isServed = found.bytes !== undefined || (await source.moteExists(found.digest, { signal: request.signal }));
+  if (!isServed) throw unknownManifest(routed);
+  const { isHit = true } = found;
+  if (isNotModified(request, found.digest)) return { ...notModified(found.digest), isHit };
+  const headers = {
+    "content-type": contentType,
+    "content-length": String(bytes.byteLength),
+    ...identityHeaders(found.digest),
+    ...(found.staleReason === undefined ? {} : { warning: staleWarning }),
+  };
+  return { status: 200, headers, body: bytes, isHit };
+}
 
-  constructor(content: ServedContent) {
-    this.#content = content;
+async function findManifest(
+  { tags, repositories, contents, upstreams }: ServedContent,
+  { name, reference, namespace, request }: RoutedRequest,
+): Promise<FoundManifest | undefined> {
+  const digest = reference.includes(":") ? checkDigest(reference) : undefined;
+  if (digest === undefined && !isTagName(reference)) return undefined;
+  const { signal } = request;
+  const upstream = upstreams?.repository(name, namespace);
+  if (upstream !== undefined) return upstreams?.manifest(upstream, reference, digest, request);
+  if (digest !== undefined) {
+    return (await contents.locate(name, namespace, digest)) === undefined ? undefined : { digest };
   }
+  const repository = await repositories.resolve(name, namespace);
+  if (repository === undefined) return undefined;
+  const tag = `${repository}:${reference}`;
+  const descriptor = await tags.resolve(tag, { signal });
+  if (descriptor === undefined) return undefined;
+  await repositories.recordTag(tag, descriptor.digest);
+  return { digest: descriptor.digest, mediaType: safeMediaType(descriptor) };
+}
 
-  async get(routed: RoutedRequest): Promise<ApiResponse> {
-    const { request } = routed;
-    const { source, leases } = this.#content;
-    const found = await this.#find(routed);
-    if (found === undefined) throw unknownManifest(routed);
-    const bytes = found.bytes ?? (await this.#read(found.digest, request));
-    const contentType = bytes && (manifestType(bytes) ?? found.mediaType);
-    if (bytes === undefined || contentType === undefined) throw unknownManifest(routed);
-    if (!found.isReplaceable) await leases.hold(found.digest, contentType, bytes);
-    // A prune that started before the lease may have removed the manifest.
-    const isServed = found.bytes !== undefined || (await source.moteExists(found.digest, { signal: request.signal }));
-    if (!isServed) throw unknownManifest(routed);
-    const { isHit = true } = found;
-    if (isNotModified(request, found.digest)) return { ...notModified(found.digest), isHit };
-    const headers = {
-      "content-type": contentType,
-      "content-length": String(bytes.byteLength),
-      ...identityHeaders(found.digest),
-      ...(found.staleReason === undefined ? {} : { warning: staleWarning }),
-    };
-    return { status: 200, headers, body: bytes, isHit };
-  }
-
-  async #find({ name, reference, namespace, request }: RoutedRequest): Promise<FoundManifest | undefined> {
-    const digest = reference.includes(":") ? checkDigest(reference) : undefined;
-    if (digest === undefined && !isTagName(reference)) return undefined;
-    const { signal } = request;
-    const { tags, repositories, contents, upstreams } = this.#content;
-    const upstream = upstreams?.repository(name, namespace);
-    if (upstream !== undefined) return upstreams?.manifest(upstream, reference, digest, request);
-    if (digest !== undefined) {
-      return (await contents.locate(name, namespace, digest)) === undefined ? undefined : { digest };
-    }
-    const repository = await repositories.resolve(name, namespace);
-    if (repository === undefined) return undefined;
-    const tag = `${repository}:${reference}`;
-    const descriptor = await tags.resolve(tag, { signal });
-    if (descriptor === undefined) return undefined;
-    await repositories.recordTag(tag, descriptor.digest);
-    return { digest: descriptor.digest, mediaType: safeMediaType(descriptor) };
-  }
-
-  /** Returns undefined if the manifest does not exist or is too large. */
-  async #read(digest: Digest, { signal }: RequestContext): Promise<Uint8Array | undefined> {
-    try {
-      return await readMote(this.#content.source, digest, { maxBytes: maxManifestBytes, signal });
-    } catch (error) {
-      if (hasCode(error, "MOTE_NOT_FOUND", "MOTE_TOO_LARGE")) return undefined;
-      throw error;
-    }
+/** Returns undefined if the manifest does not exist or is too large. */
+async function readStored(
+  { source }: ServedContent,
+  digest: Digest,
+  { signal }: RequestContext,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await readMote(source, digest, { maxBytes: maxManifestBytes, signal });
+  } catch (error) {
+    if (hasCode(error, "MOTE_NOT_FOUND", "MOTE_TOO_LARGE")) return undefined;
+    throw error;
   }
 }
 

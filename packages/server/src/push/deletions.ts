@@ -11,51 +11,43 @@ const accepted: ApiResponse = { status: 202, headers: { "content-length": "0" } 
  * Removes tags, manifests and blobs from a repository (distribution-spec, "Content Management"). Their bytes stay until `prune` needs the
  * space, because other repositories may have them.
  */
-export class Deletions {
-  readonly #content: ServedContent;
-  readonly #cache: PushCache;
-
-  constructor(content: ServedContent, cache: PushCache) {
-    this.#content = content;
-    this.#cache = cache;
-  }
-
+export function deletions(content: ServedContent, cache: PushCache) {
   /** Removes a tag, or with a digest a manifest and its tags. */
-  async manifest(routed: WriteRequest): Promise<ApiResponse> {
+  async function manifest(routed: WriteRequest): Promise<ApiResponse> {
     const { reference, repository } = routed;
     const unknown = new ErrorResponse(404, "MANIFEST_UNKNOWN", "manifest not found in this repository", {
       detail: { name: routed.name, reference },
     });
     if (!reference.includes(":")) {
-      if (!isTagName(reference) || !(await this.#removeTag(`${repository}:${reference}`))) throw unknown;
+      if (!isTagName(reference) || !(await removeTag(`${repository}:${reference}`))) throw unknown;
       return accepted;
     }
     const digest = checkDigest(reference);
-    if (!(await this.#has(repository, digest))) throw unknown;
-    await this.#refuseIfReferred(repository, digest);
-    await this.#removeTags(repository, digest);
-    await this.#cache.membership.remove(repository, digest);
+    if (!(await has(repository, digest))) throw unknown;
+    await refuseIfReferred(repository, digest);
+    await removeTags(repository, digest);
+    await cache.membership.remove(repository, digest);
     return accepted;
   }
 
-  async blob(routed: WriteRequest): Promise<ApiResponse> {
+  async function blob(routed: WriteRequest): Promise<ApiResponse> {
     const { repository } = routed;
     const digest = checkDigest(routed.reference);
-    if (!(await this.#has(repository, digest))) {
+    if (!(await has(repository, digest))) {
       throw new ErrorResponse(404, "BLOB_UNKNOWN", "blob not found in this repository", { detail: { digest } });
     }
-    await this.#refuseIfReferred(repository, digest);
-    await this.#cache.membership.remove(repository, digest);
+    await refuseIfReferred(repository, digest);
+    await cache.membership.remove(repository, digest);
     return accepted;
   }
 
-  async #has(repository: string, digest: Digest): Promise<boolean> {
-    return (await this.#content.contents.has(repository, digest)) && (await this.#cache.moteExists(digest));
+  async function has(repository: string, digest: Digest): Promise<boolean> {
+    return (await content.contents.has(repository, digest)) && (await cache.moteExists(digest));
   }
 
   /** @throws ErrorResponse 405: no tag of the repository may lose a part of its image */
-  async #refuseIfReferred(repository: string, digest: Digest): Promise<void> {
-    const parent = await this.#content.contents.parent(repository, digest);
+  async function refuseIfReferred(repository: string, digest: Digest): Promise<void> {
+    const parent = await content.contents.parent(repository, digest);
     if (parent === undefined) return;
     const message = "a manifest of this repository refers to this content; delete that manifest first";
     throw new ErrorResponse(405, "UNSUPPORTED", message, {
@@ -64,18 +56,20 @@ export class Deletions {
     });
   }
 
-  async #removeTag(name: string): Promise<boolean> {
-    if ((await this.#content.tags.resolve(name)) === undefined) return false;
-    await this.#content.tags.untag(name, { keepsMembership: true });
+  async function removeTag(name: string): Promise<boolean> {
+    if ((await content.tags.resolve(name)) === undefined) return false;
+    await content.tags.untag(name, { keepsMembership: true });
     return true;
   }
 
-  async #removeTags(repository: string, digest: Digest): Promise<void> {
+  async function removeTags(repository: string, digest: Digest): Promise<void> {
     for (const separator of [":", "@"]) {
-      for await (const { name, descriptor } of this.#content.tags.list({ prefix: `${repository}${separator}` })) {
+      for await (const { name, descriptor } of content.tags.list({ prefix: `${repository}${separator}` })) {
         const isNamed = descriptor.digest === digest && parseImageName(name)?.repository.full === repository;
-        if (isNamed) await this.#removeTag(name);
+        if (isNamed) await removeTag(name);
       }
     }
   }
+
+  return { manifest, blob };
 }

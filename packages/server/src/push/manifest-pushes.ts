@@ -25,16 +25,8 @@ const maxTags = 100;
 const maxNamed = 20;
 
 /** Receives manifests (distribution-spec, "Pushing Manifests"). A manifest is stored, and a tag is set, only if its content is there. */
-export class ManifestPushes {
-  readonly #content: ServedContent;
-  readonly #cache: PushCache;
-
-  constructor(content: ServedContent, cache: PushCache) {
-    this.#content = content;
-    this.#cache = cache;
-  }
-
-  async put(routed: WriteRequest): Promise<ApiResponse> {
+export function manifestPushes(content: ServedContent, cache: PushCache) {
+  async function put(routed: WriteRequest): Promise<ApiResponse> {
     const { name, reference, request, repository } = routed;
     const target = parseTarget(routed);
     const bytes = await readBody(request, maxManifestBytes);
@@ -44,12 +36,12 @@ export class ManifestPushes {
     }
     const manifest = parsePushed(bytes, request.header("content-type"));
     const { mediaType, subject } = manifest;
-    await this.#content.leases.hold(digest, mediaType, bytes);
-    await this.#checkChildren(repository, manifest);
-    await writeMote(this.#cache, { digest, mediaType, size: bytes.byteLength }, bytes);
-    await this.#cache.membership.record(repository, digest);
+    await content.leases.hold(digest, mediaType, bytes);
+    await checkChildren(repository, manifest);
+    await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
+    await cache.membership.record(repository, digest);
     for (const tag of target.tags) {
-      await this.#content.tags.tag(`${repository}:${tag}`, { digest, mediaType, size: bytes.byteLength });
+      await content.tags.tag(`${repository}:${tag}`, { digest, mediaType, size: bytes.byteLength });
     }
     const headers = {
       location: `/v2/${name}/manifests/${reference}`,
@@ -62,11 +54,11 @@ export class ManifestPushes {
   }
 
   /** Everything but the subject and foreign layers must be in the repository. @throws ErrorResponse 404 */
-  async #checkChildren(repository: string, manifest: Manifest): Promise<void> {
+  async function checkChildren(repository: string, manifest: Manifest): Promise<void> {
     const { manifests, blobs } = manifestChildren(manifest);
     const missing: Digest[] = [];
     for (const child of [...manifests, ...blobs]) {
-      if (!(await this.#has(repository, child))) missing.push(child.digest);
+      if (!(await has(repository, child))) missing.push(child.digest);
     }
     if (missing.length === 0) return;
     const errors = missing.slice(0, maxNamed).map((digest) => ({ digest }));
@@ -78,13 +70,15 @@ export class ManifestPushes {
     );
   }
 
-  async #has(repository: string, { digest, size }: Descriptor): Promise<boolean> {
-    const info = (await this.#content.contents.has(repository, digest)) ? await this.#cache.find(digest) : undefined;
+  async function has(repository: string, { digest, size }: Descriptor): Promise<boolean> {
+    const info = (await content.contents.has(repository, digest)) ? await cache.find(digest) : undefined;
     if (info === undefined || info.size === size) return info !== undefined;
     throw new ErrorResponse(400, "MANIFEST_INVALID", "the manifest refers to content with a wrong size", {
       detail: { digest, size, actual: info.size },
     });
   }
+
+  return { put };
 }
 
 /** Reads where a manifest is pushed to: a tag, or a digest with any number of tags in the query. */

@@ -1,6 +1,6 @@
 import { type Digest, digestBytes, type Lease, MoteError, silentLogger } from "@mote/core";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { PushLeases } from "./push-leases.js";
+import { pushLeases } from "./push-leases.js";
 
 const one = digestBytes(new Uint8Array(1));
 const other = digestBytes(new Uint8Array(2));
@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 it("a pushed blob is leased for once to twice the time, and the server holds two leases at most", async () => {
-  const leases = new PushLeases(cache, { leaseMs, logger: silentLogger });
+  const leases = pushLeases(cache, { leaseMs, logger: silentLogger });
   await leases.add(one);
   await vi.advanceTimersByTimeAsync(leaseMs);
   await leases.add(other);
@@ -43,7 +43,7 @@ it("a pushed blob is leased for once to twice the time, and the server holds two
 });
 
 it("closing releases all leases, also if one cannot be released, and later blobs are not leased", async () => {
-  const leases = new PushLeases(cache, { leaseMs, logger: silentLogger });
+  const leases = pushLeases(cache, { leaseMs, logger: silentLogger });
   await leases.add(one);
   releaseFails = true;
   await leases.close();
@@ -52,7 +52,7 @@ it("closing releases all leases, also if one cannot be released, and later blobs
 });
 
 it("a lease that cannot be taken is an error of that push only", async () => {
-  const leases = new PushLeases(cache, { leaseMs, logger: silentLogger });
+  const leases = pushLeases(cache, { leaseMs, logger: silentLogger });
   leaseFails = true;
   await expect(leases.add(one)).rejects.toMatchObject({ code: "MOTE_UNWRITABLE" });
   leaseFails = false;
@@ -62,7 +62,7 @@ it("a lease that cannot be taken is an error of that push only", async () => {
 });
 
 it("a cache without leases needs none", async () => {
-  const leases = new PushLeases({}, { leaseMs, logger: silentLogger });
+  const leases = pushLeases({}, { leaseMs, logger: silentLogger });
   await leases.add(one);
   await leases.close();
 });

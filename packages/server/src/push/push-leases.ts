@@ -1,56 +1,54 @@
 import { type Digest, type Lease, type Leases, type Logger, MoteError } from "@mote/core";
 
 /** Protects pushed content from `prune` until the manifest that refers to it arrives: for at least `leaseMs`, at most twice that long. */
-export class PushLeases {
-  readonly #cache: Partial<Leases>;
-  readonly #leaseMs: number;
-  readonly #logger: Logger;
-  #current: Promise<Lease> | undefined;
-  #previous: Promise<Lease> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
-
-  constructor(cache: Partial<Leases>, { leaseMs, logger }: { readonly leaseMs: number; readonly logger: Logger }) {
-    this.#cache = cache;
-    this.#leaseMs = leaseMs;
-    this.#logger = logger;
-  }
+export function pushLeases(
+  cache: Partial<Leases>,
+  { leaseMs, logger }: { readonly leaseMs: number; readonly logger: Logger },
+) {
+  let latest: Promise<Lease> | undefined;
+  let earlier: Promise<Lease> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   /** After that, check that the content is still stored. */
-  async add(digest: Digest): Promise<void> {
-    if (this.#cache.lease === undefined || this.#isClosed) return;
-    const current = this.#current ?? this.#cache.lease([]);
-    this.#current = current;
-    this.#timer ??= setInterval(() => this.#rotate(), this.#leaseMs).unref();
+  async function add(digest: Digest): Promise<void> {
+    if (cache.lease === undefined || isClosed) return;
+    const current = latest ?? cache.lease([]);
+    latest = current;
+    timer ??= setInterval(() => rotate(), leaseMs).unref();
     try {
       await (await current).add(digest);
     } catch (error) {
-      if (this.#current === current) this.#current = undefined;
+      if (latest === current) latest = undefined;
       throw error;
     }
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearInterval(this.#timer);
-    await Promise.all([this.#release(this.#previous), this.#release(this.#current)]);
+  async function close(): Promise<void> {
+    isClosed = true;
+    clearInterval(timer);
+    await Promise.all([release(earlier), release(latest)]);
   }
 
-  #rotate(): void {
-    void this.#release(this.#previous);
-    this.#previous = this.#current;
-    this.#current = undefined;
-    if (this.#previous !== undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+  function rotate(): void {
+    void release(earlier);
+    earlier = latest;
+    latest = undefined;
+    if (earlier !== undefined) return;
+    clearInterval(timer);
+    timer = undefined;
   }
 
-  async #release(lease: Promise<Lease> | undefined): Promise<void> {
+  async function release(lease: Promise<Lease> | undefined): Promise<void> {
     try {
       await (await lease)?.release();
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      this.#logger.debug("cannot release a lease", { error });
+      logger.debug("cannot release a lease", { error });
     }
   }
+
+  return { add, close };
 }
+
+export type PushLeases = ReturnType<typeof pushLeases>;

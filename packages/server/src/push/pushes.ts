@@ -3,13 +3,13 @@ import type { AccessCheck } from "../access/access-check.js";
 import type { ApiResponse } from "../routing/response.js";
 import type { Route } from "../routing/router.js";
 import type { ServedContent } from "../served-content.js";
-import { BlobUploads } from "./blob-uploads.js";
-import { Deletions } from "./deletions.js";
+import { blobUploads } from "./blob-uploads.js";
+import { deletions } from "./deletions.js";
 import { localRepository, type WriteRequest } from "./local-repository.js";
-import { ManifestPushes } from "./manifest-pushes.js";
+import { manifestPushes } from "./manifest-pushes.js";
 import type { PushCache } from "./push-cache.js";
 import { withPushErrors } from "./push-error.js";
-import { PushLeases } from "./push-leases.js";
+import { type PushLeases, pushLeases } from "./push-leases.js";
 
 /** How long a pushed blob is protected from `prune` before a manifest refers to it, at least. */
 const blobLeaseMs = 30 * 60 * 1000;
@@ -23,10 +23,10 @@ export class Pushes {
   readonly #timer: NodeJS.Timeout;
 
   constructor(content: ServedContent, cache: PushCache, access: AccessCheck, logger: Logger) {
-    this.#leases = new PushLeases(cache, { leaseMs: blobLeaseMs, logger });
-    const blobs = new BlobUploads(content, cache, this.#leases, access);
-    const manifests = new ManifestPushes(content, cache);
-    const deletions = new Deletions(content, cache);
+    this.#leases = pushLeases(cache, { leaseMs: blobLeaseMs, logger });
+    const blobs = blobUploads(content, cache, this.#leases, access);
+    const manifests = manifestPushes(content, cache);
+    const removals = deletions(content, cache);
     const write =
       (respond: (request: WriteRequest) => Promise<ApiResponse>): Route["respond"] =>
       (routed) =>
@@ -43,9 +43,9 @@ export class Pushes {
       {
         method: "DELETE",
         path: "/v2/<name>/manifests/<reference>",
-        respond: write((routed) => deletions.manifest(routed)),
+        respond: write((routed) => removals.manifest(routed)),
       },
-      { method: "DELETE", path: "/v2/<name>/blobs/<reference>", respond: write((routed) => deletions.blob(routed)) },
+      { method: "DELETE", path: "/v2/<name>/blobs/<reference>", respond: write((routed) => removals.blob(routed)) },
     ];
     const expire = async () => {
       try {

@@ -22,93 +22,85 @@ interface RepositoryIndex {
  * Returns what belongs to a repository: the manifests that were stored or tagged in it, and everything that they refer to if they are stored.
  * Results are cached, and validated by checking a few files before each use.
  */
-export class RepositoryContents {
-  readonly #source: MoteSource;
-  readonly #repositories: Repositories;
-  readonly #manifests: ManifestSummaries;
-  readonly #indexes = new Map<string, RepositoryIndex>();
-
-  constructor(source: MoteSource, repositories: Repositories) {
-    this.#source = source;
-    this.#repositories = repositories;
-    this.#manifests = new ManifestSummaries(source);
-  }
+export function repositoryContents(source: MoteSource, repositories: Repositories) {
+  const manifests = new ManifestSummaries(source);
+  const indexes = new Map<string, RepositoryIndex>();
 
   /**
    * Returns the full name of the repository that a client requests, if it has the content. A local repository may have blobs before it has a
    * manifest, and goes before a registry's repository with the same path.
    */
-  async locate(name: string, namespace: string | undefined, digest: Digest): Promise<string | undefined> {
+  async function locate(name: string, namespace: string | undefined, digest: Digest): Promise<string | undefined> {
     const isLocal = namespace === undefined && isRepositoryPath(name);
-    if (isLocal && (await this.#repositories.has(name, digest))) return name;
-    const repository = await this.#repositories.resolve(name, namespace);
-    return repository !== undefined && (await this.has(repository, digest)) ? repository : undefined;
+    if (isLocal && (await repositories.has(name, digest))) return name;
+    const repository = await repositories.resolve(name, namespace);
+    return repository !== undefined && (await has(repository, digest)) ? repository : undefined;
   }
 
   /** Returns a stored manifest of the repository that refers to the content. */
-  async parent(repository: string, digest: Digest): Promise<Digest | undefined> {
-    await this.#walk(repository);
+  async function parent(repository: string, digest: Digest): Promise<Digest | undefined> {
+    await walkAll(repository);
     for (;;) {
-      const parent = this.#indexOf(repository).parents.get(digest);
+      const parent = indexOf(repository).parents.get(digest);
       if (parent === undefined) return undefined;
-      if ((await this.#source.moteExists(parent)) && (await this.#isKnown(repository, parent))) return parent;
+      if ((await source.moteExists(parent)) && (await isKnown(repository, parent))) return parent;
       // Another manifest may refer to it.
-      this.#indexes.delete(repository);
-      await this.#walk(repository);
+      indexes.delete(repository);
+      await walkAll(repository);
     }
   }
 
-  async has(repository: string, digest: Digest): Promise<boolean> {
-    if (await this.#isKnown(repository, digest)) return true;
-    await this.#walk(repository);
-    if (await this.#isKnown(repository, digest)) return true;
-    if (!(await this.#repositories.derive())) return false;
-    await this.#walk(repository);
-    return await this.#isKnown(repository, digest);
+  async function has(repository: string, digest: Digest): Promise<boolean> {
+    if (await isKnown(repository, digest)) return true;
+    await walkAll(repository);
+    if (await isKnown(repository, digest)) return true;
+    if (!(await repositories.derive())) return false;
+    await walkAll(repository);
+    return await isKnown(repository, digest);
   }
 
   /** Returns the manifests of the repository that refer to `subject`. */
-  async referrers(repository: string, subject: Digest): Promise<Descriptor[]> {
-    await this.#walk(repository);
-    if (await this.#repositories.derive()) await this.#walk(repository);
+  async function referrers(repository: string, subject: Digest): Promise<Descriptor[]> {
+    await walkAll(repository);
+    if (await repositories.derive()) await walkAll(repository);
     const referrers: Descriptor[] = [];
-    for (const digest of this.#indexOf(repository).referrers.get(subject) ?? []) {
-      if (!(await this.#isKnown(repository, digest))) continue;
-      const summary = await this.#manifests.of(digest);
+    for (const digest of indexOf(repository).referrers.get(subject) ?? []) {
+      if (!(await isKnown(repository, digest))) continue;
+      const summary = await manifests.of(digest);
       if (summary !== undefined) referrers.push({ digest, mediaType: summary.mediaType, size: summary.size });
     }
     return referrers;
   }
 
-  async #isKnown(repository: string, digest: Digest): Promise<boolean> {
-    const parent = this.#indexOf(repository).parents.get(digest);
-    if (parent !== undefined && (await this.#source.moteExists(parent)) && (await this.#isKnown(repository, parent))) {
+  async function isKnown(repository: string, digest: Digest): Promise<boolean> {
+    const parent = indexOf(repository).parents.get(digest);
+    if (parent !== undefined && (await source.moteExists(parent)) && (await isKnown(repository, parent))) {
       return true;
     }
-    if (await this.#repositories.has(repository, digest)) return true;
+    if (await repositories.has(repository, digest)) return true;
     // Another manifest may refer to it, so the next walk starts over.
-    if (parent !== undefined) this.#indexes.delete(repository);
+    if (parent !== undefined) indexes.delete(repository);
     return false;
   }
 
   /** Walks the manifests. Callers during a walk share the next one, because the requested content may have been added since. */
-  #walk(repository: string): Promise<void> {
-    const found = this.#indexOf(repository);
+  function walkAll(repository: string): Promise<void> {
+    const found = indexOf(repository);
     found.next ??= (found.walking ?? Promise.resolve()).then(() => {
       found.next = undefined;
-      const walk = this.#walkOnce(repository, found);
+      const walk = walkOnce(repository, found);
       found.walking = walk.catch(() => {});
       return walk;
     });
     return found.next;
   }
 
-  async #walkOnce(repository: string, found: RepositoryIndex): Promise<void> {
+  async function walkOnce(repository: string, found: RepositoryIndex): Promise<void> {
     const waiting = [...found.missing];
-    for await (const digest of this.#repositories.list(repository)) waiting.push(digest);
+    for await (const digest of repositories.list(repository)) waiting.push(digest);
     for (const digest of waiting) {
       if (found.walked.has(digest)) continue;
-      const summary = await this.#manifests.of(digest);
+      const summary = await manifests.of(digest);
       if (summary === undefined) {
         found.missing.add(digest);
         continue;
@@ -122,11 +114,11 @@ export class RepositoryContents {
         found.referrers.set(subject, (found.referrers.get(subject) ?? new Set()).add(digest));
       }
     }
-    this.#evictOldest(found);
+    evictOldest(found);
   }
 
-  #indexOf(repository: string): RepositoryIndex {
-    const found = this.#indexes.get(repository) ?? {
+  function indexOf(repository: string): RepositoryIndex {
+    const found = indexes.get(repository) ?? {
       parents: new Map(),
       walked: new Set(),
       missing: new Set(),
@@ -135,18 +127,22 @@ export class RepositoryContents {
       next: undefined,
     };
     // Keeps the order of the last requests.
-    this.#indexes.delete(repository);
-    this.#indexes.set(repository, found);
+    indexes.delete(repository);
+    indexes.set(repository, found);
     return found;
   }
 
-  #evictOldest(current: RepositoryIndex): void {
+  function evictOldest(current: RepositoryIndex): void {
     let total = 0;
-    for (const { parents, walked } of this.#indexes.values()) total += parents.size + walked.size;
-    for (const [repository, found] of this.#indexes) {
+    for (const { parents, walked } of indexes.values()) total += parents.size + walked.size;
+    for (const [repository, found] of indexes) {
       if (total <= maxCachedDigests || found === current) return;
-      this.#indexes.delete(repository);
+      indexes.delete(repository);
       total -= found.parents.size + found.walked.size;
     }
   }
+
+  return { locate, parent, has, referrers };
 }
+
+export type RepositoryContents = ReturnType<typeof repositoryContents>;

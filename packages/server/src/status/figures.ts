@@ -43,13 +43,9 @@ export function isFigures(answer: unknown): answer is Figures {
 export function addFigures(all: readonly Figures[]): Figures {
   return all.reduce((one, other) => ({
     startedMs: Math.min(one.startedMs, other.startedMs),
-    hits: one.hits + other.hits,
-    misses: one.misses + other.misses,
-    servedBytes: one.servedBytes + other.servedBytes,
-    receivedBytes: one.receivedBytes + other.receivedBytes,
+    ...addNumbers(one, other, ["hits", "misses", "servedBytes", "receivedBytes", "requestsInFlight"]),
     pushes: addCounts(one.pushes, other.pushes),
     requests: addCounts(one.requests, other.requests),
-    requestsInFlight: one.requestsInFlight + other.requestsInFlight,
     firstByte: {
       counts: one.firstByte.counts.map((count, at) => count + (other.firstByte.counts[at] ?? 0)),
       sumSeconds: one.firstByte.sumSeconds + other.firstByte.sumSeconds,
@@ -61,10 +57,7 @@ export function addFigures(all: readonly Figures[]): Figures {
     fills: addFills(one.fills, other.fills),
     fleet: one.fleet && { ...one.fleet, members: addMembers(one.fleet.members, other.fleet?.members ?? []) },
     history: addTraffic(one.history, other.history),
-    process: {
-      rssBytes: one.process.rssBytes + other.process.rssBytes,
-      cpuSeconds: one.process.cpuSeconds + other.process.cpuSeconds,
-    },
+    process: addNumbers(one.process, other.process, ["rssBytes", "cpuSeconds"]),
   }));
 }
 
@@ -92,8 +85,14 @@ function addUpstreams(one: UpstreamStatus, other: UpstreamStatus): UpstreamStatu
   };
 }
 
-function lastUse({ lastSuccessMs = 0 }: UpstreamStatus): number {
-  return lastSuccessMs;
+const lastUse = ({ lastSuccessMs = 0 }: UpstreamStatus) => lastSuccessMs;
+
+function addNumbers<Name extends string>(
+  one: Readonly<Record<Name, number>>,
+  other: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as Record<Name, number>;
 }
 
 /** One process fetches a blob; those that follow it may know fewer bytes. */

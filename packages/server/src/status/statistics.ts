@@ -16,12 +16,8 @@ export class Statistics {
   readonly #pushes = { blob: 0, manifest: 0 };
   readonly #firstBytes = firstByteBounds.map(() => 0).concat(0);
   readonly #timer: NodeJS.Timeout;
+  readonly #counts = { hits: 0, misses: 0, servedBytes: 0, receivedBytes: 0, requestsInFlight: 0 };
   #firstByteSeconds = 0;
-  #requestsInFlight = 0;
-  #hits = 0;
-  #misses = 0;
-  #servedBytes = 0;
-  #receivedBytes = 0;
 
   constructor(pullThrough: Observed | undefined) {
     this.#pullThrough = pullThrough;
@@ -30,7 +26,7 @@ export class Statistics {
 
   /** Counts a request, whose parts are then counted by the result. */
   begin(): ServedExchange {
-    this.#requestsInFlight++;
+    this.#counts.requestsInFlight++;
     const startedAt = performance.now();
     let isFirst = true;
     let isContent = false;
@@ -38,20 +34,19 @@ export class Statistics {
       answered: (isHit) => {
         if (isHit === undefined) return;
         isContent = true;
-        if (isHit) this.#hits++;
-        else this.#misses++;
+        this.#counts[isHit ? "hits" : "misses"]++;
       },
       sent: (bytes) => {
         if (!isContent) return;
         if (isFirst) this.#observeFirstByte((performance.now() - startedAt) / 1000);
         isFirst = false;
-        this.#servedBytes += bytes;
+        this.#counts.servedBytes += bytes;
       },
       received: (bytes) => {
-        this.#receivedBytes += bytes;
+        this.#counts.receivedBytes += bytes;
       },
       ended: (method, path, status) => {
-        this.#requestsInFlight--;
+        this.#counts.requestsInFlight--;
         const key = `${methods.has(method) ? method : "other"} ${status}`;
         this.#requests[key] = (this.#requests[key] ?? 0) + 1;
         if (status === 201) this.#pushes[path.includes("/blobs/uploads/") ? "blob" : "manifest"]++;
@@ -65,13 +60,9 @@ export class Statistics {
     const { user, system } = process.cpuUsage();
     return {
       startedMs: this.#startedMs,
-      hits: this.#hits,
-      misses: this.#misses,
-      servedBytes: this.#servedBytes,
-      receivedBytes: this.#receivedBytes,
+      ...this.#counts,
       pushes: { ...this.#pushes },
       requests: { ...this.#requests },
-      requestsInFlight: this.#requestsInFlight,
       firstByte: { counts: [...this.#firstBytes], sumSeconds: this.#firstByteSeconds },
       upstreams,
       fills: fills.map(({ digest, size, repository, bytes }) => ({ digest, size, repository, bytes })),
@@ -93,12 +84,9 @@ export class Statistics {
   }
 
   #sample(): void {
-    this.#history.sample(Date.now(), {
-      hits: this.#hits,
-      misses: this.#misses,
-      servedBytes: this.#servedBytes,
-      fetchedBytes: fetchedBytes(this.#pullThrough?.upstreams ?? []),
-    });
+    const { hits, misses, servedBytes } = this.#counts;
+    const fetched = fetchedBytes(this.#pullThrough?.upstreams ?? []);
+    this.#history.sample(Date.now(), { hits, misses, servedBytes, fetchedBytes: fetched });
   }
 }
 

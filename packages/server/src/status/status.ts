@@ -8,10 +8,10 @@ import {
   type TagStore,
 } from "@mote/core";
 import { type ApiResponse, jsonResponse, type RequestContext } from "../routing/response.js";
-import type { Route, RoutedRequest } from "../routing/router.js";
+import type { Route } from "../routing/router.js";
 import { type Exchange, LocalExchange } from "../workers/exchange.js";
 import { BackgroundValue } from "./background-value.js";
-import { addFigures, type Figures, isFigures } from "./figures.js";
+import { addFigures, isFigures } from "./figures.js";
 import { ImageList, searchImages, summarizeImages } from "./image-list.js";
 import { formatMetrics } from "./metrics.js";
 import { pageHeaders, renderPage } from "./page/page.js";
@@ -42,81 +42,65 @@ const maxSearchLength = 200;
 const question = "figures";
 
 /** What a server says about itself: `/metrics`, `/api/status` and the page `/`. */
-export class Status {
+export interface Status {
   readonly statistics: Statistics;
-  readonly #options: StatusOptions;
-  readonly #exchange: Exchange;
-  readonly #images;
-  readonly #cacheBytes;
+  readonly routes: readonly Route[];
+  close(): Promise<void>;
+}
 
-  constructor(options: StatusOptions) {
-    const { source, tags, pullThrough, logger = silentLogger, exchange = new LocalExchange() } = options;
-    const list = new ImageList(source, tags);
-    this.#options = options;
-    this.statistics = new Statistics(pullThrough);
-    this.#exchange = exchange;
-    exchange.answer(question, () => this.statistics.figures());
-    this.#images = new BackgroundValue(async (background) => {
-      const all = await list.find(background);
-      return { all, summary: summarizeImages(all, maxListed) };
-    }, logger);
-    this.#cacheBytes = new BackgroundValue((background) => measure(source, background), logger);
-  }
+export function openStatus(options: StatusOptions): Status {
+  const { source, tags, pullThrough, push, tls, version, maxCacheBytes } = options;
+  const { logger = silentLogger, exchange = new LocalExchange() } = options;
+  const list = new ImageList(source, tags);
+  const statistics = new Statistics(pullThrough);
+  exchange.answer(question, () => statistics.figures());
+  const images = new BackgroundValue(async (background) => {
+    const all = await list.find(background);
+    return { all, summary: summarizeImages(all, maxListed) };
+  }, logger);
+  const cacheBytes = new BackgroundValue((background) => measure(source, background), logger);
 
-  routes(): Route[] {
-    const get = (path: string, respond: Route["respond"]): Route => ({ method: "GET", path, respond });
-    return [
-      get("/", (routed) => this.#page(routed)),
-      get("/api/status", (routed) => this.#json(routed)),
-      get("/metrics", () => this.#metrics()),
-    ];
-  }
-
-  async close(): Promise<void> {
-    this.statistics.close();
-    await Promise.all([this.#images.close(), this.#cacheBytes.close()]);
-  }
-
-  async #metrics(): Promise<ApiResponse> {
-    const { version, maxCacheBytes } = this.#options;
-    const [figures, cacheBytes] = await Promise.all([this.#figures(), this.#cacheBytes.get()]);
-    const { text, contentType } = await formatMetrics({ figures, version, cacheBytes, maxCacheBytes });
-    return textResponse(text, { "content-type": contentType, "cache-control": "no-store" });
-  }
-
-  async #json({ request }: RoutedRequest): Promise<ApiResponse> {
-    const { report } = await this.#report(request);
-    return jsonResponse(200, report, { "cache-control": "no-store" });
-  }
-
-  async #page({ request, query }: RoutedRequest): Promise<ApiResponse> {
-    const { report, images } = await this.#report(request);
-    const text = (query.get("q") ?? "").trim().slice(0, maxSearchLength);
-    const search = text === "" ? undefined : { text, found: searchImages(images?.all ?? [], text) };
-    const { pullThrough, push } = this.#options;
-    const defaultUpstream = pullThrough?.repository("any/name")?.upstream;
-    const shown = { report, defaultUpstream, takesPushes: push !== undefined, search, nowMs: Date.now() };
-    return textResponse(renderPage(shown), pageHeaders);
-  }
-
-  async #report(request: RequestContext) {
-    const { version, maxCacheBytes } = this.#options;
-    const found = [this.#figures(), this.#images.get(), this.#cacheBytes.get()] as const;
-    const [figures, images, cacheBytes] = await Promise.all(found);
-    const address = this.#addressFor(request);
-    const input = { figures, version, address, cacheBytes, maxCacheBytes, images: images?.summary };
-    return { report: statusReport(input, Date.now()), images };
-  }
-
-  async #figures(): Promise<Figures> {
-    return addFigures((await this.#exchange.ask(question)).filter(isFigures));
-  }
+  const figures = async () => addFigures((await exchange.ask(question)).filter(isFigures));
 
   /** Returns the URL by which the client has reached this server. The host was checked before. */
-  #addressFor(request: RequestContext): string {
-    const hasTls = this.#options.tls !== undefined || request.header("x-forwarded-proto") === "https";
+  const addressFor = (request: RequestContext) => {
+    const hasTls = tls !== undefined || request.header("x-forwarded-proto") === "https";
     return `${hasTls ? "https" : "http"}://${request.header("host") || "localhost"}`;
-  }
+  };
+
+  const report = async (request: RequestContext) => {
+    const found = await Promise.all([figures(), images.get(), cacheBytes.get()]);
+    const input = { figures: found[0], cacheBytes: found[2], images: found[1]?.summary };
+    const address = addressFor(request);
+    const shown = statusReport({ ...input, version, address, maxCacheBytes }, Date.now());
+    return { report: shown, images: found[1] };
+  };
+
+  const get = (path: string, respond: Route["respond"]): Route => ({ method: "GET", path, respond });
+  const routes = [
+    get("/", async ({ request, query }) => {
+      const { report: shown, images: listed } = await report(request);
+      const text = (query.get("q") ?? "").trim().slice(0, maxSearchLength);
+      const search = text === "" ? undefined : { text, found: searchImages(listed?.all ?? [], text) };
+      const defaultUpstream = pullThrough?.repository("any/name")?.upstream;
+      const input = { report: shown, defaultUpstream, takesPushes: push !== undefined, search, nowMs: Date.now() };
+      return textResponse(renderPage(input), pageHeaders);
+    }),
+    get("/api/status", async ({ request }) => {
+      return jsonResponse(200, (await report(request)).report, { "cache-control": "no-store" });
+    }),
+    get("/metrics", async () => {
+      const [counted, bytes] = await Promise.all([figures(), cacheBytes.get()]);
+      const input = { figures: counted, version, cacheBytes: bytes, maxCacheBytes };
+      const { text, contentType } = await formatMetrics(input);
+      return textResponse(text, { "content-type": contentType, "cache-control": "no-store" });
+    }),
+  ];
+  const close = async () => {
+    statistics.close();
+    await Promise.all([images.close(), cacheBytes.close()]);
+  };
+  return { statistics, routes, close };
 }
 
 /** Sums up the sizes of what is stored. @throws TypeError if the cache cannot list it */

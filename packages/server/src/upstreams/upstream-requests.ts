@@ -45,57 +45,51 @@ export interface FoundBlob {
 type Listed<Result> = { readonly result: Result } | { readonly failure: ErrorResponse | undefined } | undefined;
 
 /** Answers requests for the content of upstream registries: with what is stored, or with what is fetched for them. */
-export class UpstreamRequests {
-  readonly #pullThrough: PullThrough;
-  readonly #source: MoteSource;
-  readonly #contents: RepositoryContents;
-
-  constructor(pullThrough: PullThrough, source: MoteSource, contents: RepositoryContents) {
-    this.#pullThrough = pullThrough;
-    this.#source = source;
-    this.#contents = contents;
-  }
-
-  repository(name: string, namespace: string | undefined): UpstreamRepository | undefined {
-    return this.#pullThrough.repository(name, namespace);
+export function upstreamRequests(pullThrough: PullThrough, source: MoteSource, contents: RepositoryContents) {
+  function repository(name: string, namespace: string | undefined): UpstreamRepository | undefined {
+    return pullThrough.repository(name, namespace);
   }
 
   /** `digest`: the reference, if it is one. */
-  async manifest(
+  async function manifest(
     repository: UpstreamRepository,
     reference: string,
     digest: Digest | undefined,
     { signal, facts }: RequestContext,
   ): Promise<FoundManifest | undefined> {
     facts.upstream = repository.upstream;
-    const isReplaceable = this.#pullThrough.isAvailable(repository);
-    const stored = digest === undefined ? undefined : await this.#storedManifest(repository, digest, signal);
+    const isReplaceable = pullThrough.isAvailable(repository);
+    const stored = digest === undefined ? undefined : await storedManifest(repository, digest, signal);
     if (digest !== undefined && stored !== undefined) return { digest, bytes: stored, isReplaceable };
-    const found = await ask(repository, () => this.#pullThrough.manifest(repository, reference, { signal }));
+    const found = await ask(repository, () => pullThrough.manifest(repository, reference, { signal }));
     if (found === undefined) return undefined;
     const { descriptor, bytes, staleReason, isHit } = found;
     return { digest: descriptor.digest, mediaType: descriptor.mediaType, bytes, isReplaceable, staleReason, isHit };
   }
 
-  async blob(repository: UpstreamRepository, digest: Digest, request: RequestContext): Promise<FoundBlob | undefined> {
+  async function blob(
+    repository: UpstreamRepository,
+    digest: Digest,
+    request: RequestContext,
+  ): Promise<FoundBlob | undefined> {
     const { method, signal, facts } = request;
     facts.upstream = repository.upstream;
-    const stored = (await this.#isStored(repository, digest, signal)) && (await this.#source.find(digest, { signal }));
-    if (stored) return this.#storedBlob(repository, digest, stored.size, signal);
-    if (method !== "HEAD") return this.#fetchedBlob(repository, digest, signal);
-    const info = await ask(repository, () => this.#pullThrough.findBlob(repository, digest, { signal }));
+    const stored = (await isStored(repository, digest, signal)) && (await source.find(digest, { signal }));
+    if (stored) return storedBlob(repository, digest, stored.size, signal);
+    if (method !== "HEAD") return fetchedBlob(repository, digest, signal);
+    const info = await ask(repository, () => pullThrough.findBlob(repository, digest, { signal }));
     const open = () => Promise.reject(new TypeError("a HEAD request has no body"));
     return info && { size: info.size, open, isHit: () => false };
   }
 
-  #storedBlob(repository: UpstreamRepository, digest: Digest, size: number, signal: AbortSignal): FoundBlob {
+  function storedBlob(repository: UpstreamRepository, digest: Digest, size: number, signal: AbortSignal): FoundBlob {
     let fetched: FoundBlob | undefined;
     const open: FoundBlob["open"] = async (range) => {
       try {
-        return await this.#source.moteReader(digest, { ...range, rehash: false, signal });
+        return await source.moteReader(digest, { ...range, rehash: false, signal });
       } catch (error) {
         // A prune may have removed it since, or it was damaged and is quarantined now.
-        if (isMissing(error)) fetched = await this.#fetchedBlob(repository, digest, signal);
+        if (isMissing(error)) fetched = await fetchedBlob(repository, digest, signal);
         if (fetched === undefined) throw error;
         return await fetched.open(range);
       }
@@ -103,7 +97,7 @@ export class UpstreamRequests {
     return { size, open, isHit: () => fetched?.isHit?.() ?? true };
   }
 
-  async #fetchedBlob(
+  async function fetchedBlob(
     repository: UpstreamRepository,
     digest: Digest,
     signal: AbortSignal,
@@ -115,7 +109,7 @@ export class UpstreamRequests {
         isHit = false;
       },
     };
-    const blob = await ask(repository, () => this.#pullThrough.blob(repository, digest, options));
+    const blob = await ask(repository, () => pullThrough.blob(repository, digest, options));
     if (blob === undefined) return undefined;
     return {
       size: blob.info.size,
@@ -130,9 +124,12 @@ export class UpstreamRequests {
    * must not be asked.
    * @throws ErrorResponse 401 and 403, which are answers
    */
-  async list<Result>(upstream: string, read: (source: PullThrough) => Promise<Result>): Promise<Listed<Result>> {
+  async function list<Result>(
+    upstream: string,
+    read: (source: PullThrough) => Promise<Result>,
+  ): Promise<Listed<Result>> {
     try {
-      return { result: await read(this.#pullThrough) };
+      return { result: await read(pullThrough) };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       if (!MoteError.isInstance(error)) throw error;
@@ -143,30 +140,34 @@ export class UpstreamRequests {
   }
 
   /** Lists repositories of all upstreams, or of the upstream `namespace`, by the names that requests use. */
-  catalog(page: CatalogPage, options: Cancellable & { readonly namespace: string | undefined }) {
-    return upstreamCatalog(this.#pullThrough, page, options);
+  function catalog(page: CatalogPage, options: Cancellable & { readonly namespace: string | undefined }) {
+    return upstreamCatalog(pullThrough, page, options);
   }
 
-  async #storedManifest(
+  async function storedManifest(
     repository: UpstreamRepository,
     digest: Digest,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    const stored = await this.#pullThrough.storedManifest(repository, digest, { signal });
+    const stored = await pullThrough.storedManifest(repository, digest, { signal });
     if (stored !== undefined) return stored;
-    if (!(await this.#isStored(repository, digest, signal))) return undefined;
+    if (!(await isStored(repository, digest, signal))) return undefined;
     try {
-      return await readMote(this.#source, digest, { maxBytes: maxManifestBytes, signal });
+      return await readMote(source, digest, { maxBytes: maxManifestBytes, signal });
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
     }
   }
 
-  async #isStored({ full }: UpstreamRepository, digest: Digest, signal: AbortSignal): Promise<boolean> {
-    return (await this.#contents.has(full, digest)) && (await this.#source.moteExists(digest, { signal }));
+  async function isStored({ full }: UpstreamRepository, digest: Digest, signal: AbortSignal): Promise<boolean> {
+    return (await contents.has(full, digest)) && (await source.moteExists(digest, { signal }));
   }
+
+  return { repository, manifest, blob, list, catalog };
 }
+
+export type UpstreamRequests = ReturnType<typeof upstreamRequests>;
 
 /** Resolves when the first bytes may be sent; for a blob of few bytes, that is when they are verified. */
 async function openBlob(repository: UpstreamRepository, length: number, open: () => Promise<MoteReader>) {

@@ -47,6 +47,7 @@ export function exampleImage({ upstreams, exampleImage }: Pick<SetupFacts, "upst
 function mirrorClients(facts: SetupFacts): Client[] {
   const { scheme, host, upstreams } = facts;
   const insecure = isInsecure(facts);
+  const { noTls, plainHttp } = httpOptions(facts);
   const image = exampleImage(facts);
   const registries = upstreams.map((name) => {
     const lines = ["[[registry]]", `prefix = "${name}"`, `location = "${name}"`, "", "[[registry.mirror]]"];
@@ -78,13 +79,11 @@ function mirrorClients(facts: SetupFacts): Client[] {
       name: "skopeo, ORAS, Helm and mote",
       steps: [
         note("By the name of the registry below this address:"),
-        code(
-          [
-            `skopeo inspect ${scheme === "http" ? "--tls-verify=false " : ""}docker://${host}/${image}`,
-            `oras pull ${insecure ? "--plain-http " : ""}${host}/${image}`,
-            `helm pull ${insecure ? "--plain-http " : ""}oci://${host}/${upstreams[0]}/charts/app`,
-            `mote pull ${image} --mirror ${upstreamOf(image, upstreams)}=${insecure ? `http://${host}` : host}`,
-          ].join("\n"),
+        commands(
+          `skopeo inspect ${noTls}docker://${host}/${image}`,
+          `oras pull ${plainHttp}${host}/${image}`,
+          `helm pull ${plainHttp}oci://${host}/${upstreams[0]}/charts/app`,
+          `mote pull ${image} --mirror ${upstreamOf(image, upstreams)}=${insecure ? `http://${host}` : host}`,
         ),
       ],
     },
@@ -105,10 +104,8 @@ function dockerSteps(facts: SetupFacts): Html[] {
         ? "Docker asks a mirror for Docker Hub only. Other registries by their name:"
         : "By the name of the registry below this address:",
     ),
-    code(
-      others
-        .map((name) => `docker pull ${host}/${exampleImage({ upstreams: [name], exampleImage: undefined })}`)
-        .join("\n"),
+    commands(
+      ...others.map((name) => `docker pull ${host}/${exampleImage({ upstreams: [name], exampleImage: undefined })}`),
     ),
   ];
   return [
@@ -124,26 +121,17 @@ function dockerSteps(facts: SetupFacts): Html[] {
 }
 
 function localClients(facts: SetupFacts): Client[] {
-  const { host, scheme } = facts;
-  const image = exampleImage(facts);
+  const { noTls, plainHttp } = httpOptions(facts);
+  const image = `${facts.host}/${exampleImage(facts)}`;
   return [
-    {
-      name: "Docker and Podman",
-      steps: [
-        code(
-          `docker pull ${host}/${image}\npodman pull ${scheme === "http" ? "--tls-verify=false " : ""}${host}/${image}`,
-        ),
-      ],
-    },
+    { name: "Docker and Podman", steps: [commands(`docker pull ${image}`, `podman pull ${noTls}${image}`)] },
     {
       name: "skopeo, ORAS and mote",
       steps: [
-        code(
-          [
-            `skopeo inspect ${scheme === "http" ? "--tls-verify=false " : ""}docker://${host}/${image}`,
-            `oras pull ${isInsecure(facts) ? "--plain-http " : ""}${host}/${image}`,
-            `mote pull ${host}/${image}${isInsecure(facts) ? " --plain-http" : ""}`,
-          ].join("\n"),
+        commands(
+          `skopeo inspect ${noTls}docker://${image}`,
+          `oras pull ${plainHttp}${image}`,
+          `mote pull ${image} ${plainHttp}`.trimEnd(),
         ),
       ],
     },
@@ -151,18 +139,13 @@ function localClients(facts: SetupFacts): Client[] {
 }
 
 function pushClient(facts: SetupFacts): Client {
-  const { host } = facts;
+  const image = `${facts.host}/team/app:1.0`;
+  const push = `mote push FILE ${image} ${httpOptions(facts).plainHttp}`.trimEnd();
   return {
     name: "Push your own images",
     steps: [
       note("This server takes pushes to names without a registry:"),
-      code(
-        [
-          `docker tag app ${host}/team/app:1.0`,
-          `docker push ${host}/team/app:1.0`,
-          `mote push FILE ${host}/team/app:1.0${isInsecure(facts) ? " --plain-http" : ""}`,
-        ].join("\n"),
-      ),
+      commands(`docker tag app ${image}`, `docker push ${image}`, push),
     ],
   };
 }
@@ -170,6 +153,14 @@ function pushClient(facts: SetupFacts): Client {
 /** Whether clients must be told to use HTTP, which they do by themselves only on loopback. */
 function isInsecure({ scheme, host }: Pick<SetupFacts, "scheme" | "host">): boolean {
   return scheme === "http" && !/^(localhost|127\.|\[::1\])/.test(host);
+}
+
+/** The options of clients for HTTP, each with a space behind it. */
+function httpOptions(facts: SetupFacts) {
+  return {
+    noTls: facts.scheme === "http" ? "--tls-verify=false " : "",
+    plainHttp: isInsecure(facts) ? "--plain-http " : "",
+  };
 }
 
 function upstreamOf(image: string, upstreams: readonly string[]): string | undefined {
@@ -187,6 +178,10 @@ function note(text: string): Html {
 
 function file(path: string, lines: readonly string[]): Html {
   return html`<figure class="code"><figcaption>${path}</figcaption><pre tabindex="0"><code>${lines.join("\n")}</code></pre></figure>`;
+}
+
+function commands(...lines: readonly string[]): Html {
+  return code(lines.join("\n"));
 }
 
 /** Commands or a line of a file. */
