@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { type Logger, readRegularFile, reasonOf } from "@mote/core";
+import { type Logger, MoteError, readRegularFile, reasonOf } from "@mote/core";
 import {
   examineMote as examine,
   type Finding,
@@ -15,7 +15,6 @@ import {
   writeOutputFile as writeFileWith,
 } from "@mote/preset";
 import type { Context } from "./context.js";
-import { ConfigError } from "./settings/config-error.js";
 import { isBucket } from "./settings/kinds.js";
 import type { Settings } from "./settings/load-settings.js";
 
@@ -49,7 +48,6 @@ export {
   bareDestination,
   checkCacheFolder,
   formatRef,
-  glob,
   goesToStdout,
   hasTransport,
   incompleteManifests,
@@ -63,6 +61,7 @@ export {
   openExchangeHub,
   parsePersonalRef,
   partialIndexes,
+  tagFilter,
   transports,
   verifyArchive,
 } from "@mote/preset";
@@ -183,10 +182,7 @@ function readPem(name: "ca" | "cert" | "key", settings: Settings): string | unde
   try {
     return new TextDecoder().decode(readRegularFile(path, fs, maxPemBytes));
   } catch (cause) {
-    throw new ConfigError(
-      `cannot read ${path} (${name}): ${reasonOf(cause)}; check the file and its permissions`,
-      { key: name, file: path },
-      { cause },
-    );
+    const message = `cannot read ${path} (${name}): ${reasonOf(cause)}; check the file and its permissions`;
+    throw new MoteError("MOTE_CONFIG", message, { cause, details: { key: name, file: path } });
   }
 }

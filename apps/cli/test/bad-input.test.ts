@@ -117,6 +117,20 @@ describe("bad input ends in one clear line and leaves no partial content", () =>
     }
   });
 
+  it("a value that is none of an option's choices, and upstreams that a mirror cannot have", async () => {
+    for (const args of [
+      ["pull", `docker://${host}/lib/none:1`, "--into", "bogus"],
+      ["pull", `docker://${host}/lib/none:1`, "--delta", "sometimes"],
+      ["ls", "--sort", "weight"],
+      ["serve", "--port", "0", "--upstream", ""],
+      ["serve", "--port", "0", "--upstream", "docker.io="],
+      ["serve", "--port", "0", "--upstream", "docker.io", "--upstream", "index.docker.io"],
+      ["serve", "--port", "0", "--upstream", "docker.io", "--default", "ghcr.io"],
+    ]) {
+      expect([await failure(2, args), args]).toEqual(["MOTE_USAGE", args]);
+    }
+  });
+
   it("an unknown digest, and a repository named like a digest", async () => {
     expect(await failure(1, ["pull", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
     expect(await failure(1, ["copy", "sha256:0a1b2c3d", "oci:x"])).toBe("MOTE_NOT_FOUND");

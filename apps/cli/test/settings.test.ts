@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UsageError } from "../src/input/usage-error.js";
-import { ConfigError } from "../src/settings/config-error.js";
 import { keyNames, keySpec } from "../src/settings/keys.js";
 import { loadSettings } from "../src/settings/load-settings.js";
 import { runMote } from "./run-mote.js";
@@ -80,7 +79,7 @@ describe("settings", () => {
     await writeFile(userFile(), '{ "maxRate": { "docker.io": 5000 } }');
     expect((await load()).settings.maxRate).toEqual({ "docker.io": 5000 });
     await writeFile(userFile(), '{ "maxRate": { "docker.io": 0 } }');
-    expect(await errorOf(load())).toBeInstanceOf(ConfigError);
+    expect(await errorOf(load())).toMatchObject({ code: "MOTE_CONFIG" });
   });
 
   it("read mirrors and hosts as they are written in files, variables and flags", async () => {
@@ -121,7 +120,6 @@ describe("settings", () => {
   ])("reject %s, with file, line and key", async (_what, text, details, said) => {
     await writeFile(userFile(), text);
     const error = await errorOf(load());
-    expect(error).toBeInstanceOf(ConfigError);
     expect(error).toMatchObject({ code: "MOTE_CONFIG", details: { file: userFile(), ...details } });
     expect(String(error)).toContain(said);
   });

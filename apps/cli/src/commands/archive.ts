@@ -32,31 +32,26 @@ export async function listImages(
 /** Compares all content of an archive or a layout with its digests. */
 export async function verifyImages({ out, signal }: Context, archive: string): Promise<void> {
   const startMs = performance.now();
-  const work = showWork(out, { label: "verifying", noun: "motes" });
-  try {
-    const report = await verifyArchive(archive, {
-      signal,
-      onProgress: ({ motes, bytes }) => work.update({ done: motes, bytes }),
-    });
-    work.end();
-    const { images, motes, bytes, damaged, missing, incomplete, reliesOn } = report;
-    const durationMs = performance.now() - startMs;
-    const verified = images === 0 ? "nothing to verify" : "all verified";
-    const found = [
-      ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
-      ...(missing.length > 0 ? [`${missing.length} missing`] : []),
-    ];
-    out.result({ archive, ...report, durationMs }, [
-      `${count(images, "image")}, ${count(motes, "mote")}, ${formatBytes(bytes)}: ${found.join(", ") || verified}, in ${formatDuration(durationMs)}`,
-      ...damaged.map(({ digest }) => `damaged ${digest}`),
-      ...missing.map((digest) => `missing ${digest}`),
-      ...incomplete.map((name) => `incomplete ${name}`),
-      ...reliesOn.map(({ digest }) => `relies on ${digest}`),
-    ]);
-    if (incomplete.length > 0) process.exitCode = 1;
-  } finally {
-    work.end();
-  }
+  using work = showWork(out, { label: "verifying", noun: "motes" });
+  const report = await verifyArchive(archive, {
+    signal,
+    onProgress: ({ motes, bytes }) => work.update({ done: motes, bytes }),
+  });
+  const { images, motes, bytes, damaged, missing, incomplete, reliesOn } = report;
+  const durationMs = performance.now() - startMs;
+  const verified = images === 0 ? "nothing to verify" : "all verified";
+  const found = [
+    ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
+    ...(missing.length > 0 ? [`${missing.length} missing`] : []),
+  ];
+  out.result({ archive, ...report, durationMs }, [
+    `${count(images, "image")}, ${count(motes, "mote")}, ${formatBytes(bytes)}: ${found.join(", ") || verified}, in ${formatDuration(durationMs)}`,
+    ...damaged.map(({ digest }) => `damaged ${digest}`),
+    ...missing.map((digest) => `missing ${digest}`),
+    ...incomplete.map((name) => `incomplete ${name}`),
+    ...reliesOn.map(({ digest }) => `relies on ${digest}`),
+  ]);
+  if (incomplete.length > 0) process.exitCode = 1;
 }
 
 function reliedOn(blobs: readonly { readonly size: number }[]): string {

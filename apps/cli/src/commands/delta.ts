@@ -1,7 +1,7 @@
 import type { Context } from "../context.js";
 import { deltaLines } from "../output/delta-report.js";
 import { showDelta } from "../progress/delta-progress.js";
-import { type DeltaReport, goesToStdout, openCache } from "../wire.js";
+import { goesToStdout, openCache } from "../wire.js";
 
 interface DeltaCommandOptions {
   readonly platform?: string;
@@ -18,18 +18,14 @@ export async function delta(
   const { out, signal, settings } = context;
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   await using mote = await openCache(context);
-  const { end, ...calls } = showDelta(out);
-  let report: DeltaReport;
-  try {
-    report = await mote.delta(old, next, destination, {
-      ...{ signal, ...calls },
-      platform: settings.platform?.split(","),
-      concurrency: settings.concurrency,
-      overwrite: force,
-    });
-  } finally {
-    end();
-  }
+  using progress = showDelta(out);
+  const report = await mote.delta(old, next, destination, {
+    ...{ signal, ...progress },
+    platform: settings.platform?.split(","),
+    concurrency: settings.concurrency,
+    overwrite: force,
+  });
+  progress.end();
   const { deltas, withoutOld, unchanged } = report;
   for (const platform of withoutOld) out.warn(`no delta for ${platform}: ${old} does not have it`);
   if (deltas.length === 0 && unchanged.length > 0) out.note(`${old} and ${next} are the same image; there is no delta`);

@@ -1,14 +1,12 @@
 import { type QuarantineSize, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { UsageError } from "../input/usage-error.js";
 import { shortDigest } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { spaceBar } from "../output/space-bar.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { type ImageUsage, measureSpace, openReadOnly, type SpaceUsage } from "../wire.js";
 
-export const duLevels = ["registry", "repository", "image"] as const;
-type Level = (typeof duLevels)[number];
+type Level = "registry" | "repository" | "image";
 
 interface Row {
   readonly name: string;
@@ -17,15 +15,14 @@ interface Row {
   readonly unsharedBytes: number;
 }
 
-export async function du(context: Context, options: { readonly by: string }): Promise<void> {
+export async function du(context: Context, { by: level }: { readonly by: Level }): Promise<void> {
   const { out, dir, signal } = context;
-  const level = duLevels.find((known) => known === options.by);
-  if (level === undefined) throw new UsageError(`--by ${options.by} is not valid; use one of ${duLevels.join(", ")}`);
   await using mote = await openReadOnly(context);
   const measured = measureSpace(await takeInventory(mote.cache, { signal }));
   const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
   const usage = { ...measured, bytes: measured.bytes + quarantined.bytes, quarantined };
-  out.result({ dir, ...usage }, [...table(context, usage, level), total(context, usage)]);
+  const total = `${formatBytes(usage.bytes)} in ${count(usage.motes, "mote")}  ${dir}`;
+  out.result({ dir, ...usage }, [...table(context, usage, level), total]);
 }
 
 /** Disk usage with quarantined files, which are included in `bytes`. */
@@ -87,8 +84,4 @@ function rowsOf(usage: Usage, level: Level): Row[] {
 /** Returns tags or digest as they follow the name of a repository. */
 function tagsText({ digest, tags }: Pick<ImageUsage, "digest" | "tags">): string {
   return tags.length === 0 ? `@${shortDigest(digest)}` : `:${tags.join(", :")}`;
-}
-
-function total({ dir }: Context, { motes, bytes }: SpaceUsage): string {
-  return `${formatBytes(bytes)} in ${count(motes, "mote")}  ${dir}`;
 }

@@ -34,13 +34,13 @@ export async function get(
   const toStdout = !list && (output === undefined || output === "-");
   if (toStdout && out.json) throw new UsageError("cannot combine --json with a file on stdout; use --output DIR");
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
-  const progress = showProgress(out);
+  using progress = showProgress(out);
   try {
     await using files = await mote.files(image, { platform, signal, onEvent: progress.onEvent });
     if (files.chosenPlatform !== undefined) {
       out.note(`using ${files.chosenPlatform}; choose another platform with --platform`);
     }
-    if (list) await listFiles(context, files, paths, () => progress.end());
+    if (list) await listFiles(context, files, paths);
     else if (toStdout) await write(context, files, paths, { isTar: output === "-", begin: () => progress.end() });
     else {
       const placed = await files.place(paths, output ?? ".", { overwrite: force, signal });
@@ -50,22 +50,14 @@ export async function get(
     }
   } catch (error) {
     throw isNotFound(error) ? withSuggestion(error) : error;
-  } finally {
-    progress.end();
   }
 }
 
-async function listFiles(
-  { out }: Context,
-  files: ImageFiles,
-  paths: readonly string[],
-  begin: () => void,
-): Promise<void> {
+async function listFiles({ out }: Context, files: ImageFiles, paths: readonly string[]): Promise<void> {
   const found: ListedFile[] = [];
   for (const path of paths.length === 0 ? ["/"] : paths) {
     for await (const file of files.list(path)) found.push(listed(file));
   }
-  begin();
   out.result(
     { digest: files.digest, files: found },
     found.map((file) => (out.quiet ? file.path : fileLine(file))),
@@ -74,16 +66,8 @@ async function listFiles(
 
 type ListedFile = Parameters<typeof fileLine>[0];
 
-function listed({
-  path,
-  type,
-  size,
-  mode,
-  uid,
-  gid,
-  modifiedMs,
-  linkName,
-}: ListedFile & { linkName: string }): ListedFile {
+function listed(file: ListedFile & { readonly linkName: string }): ListedFile {
+  const { path, type, size, mode, uid, gid, modifiedMs, linkName } = file;
   const target = type === "link" || type === "hard-link" ? { target: linkName } : {};
   return { path: `/${path}`, type, size, mode, uid, gid, modifiedMs, ...target };
 }
@@ -119,11 +103,7 @@ function shown(text: string): string {
 
 /** Adds the path that was probably meant. */
 function withSuggestion(error: unknown): unknown {
-  const [wanted, siblings, sameName] = [
-    detailOf(error, "wanted"),
-    detailOf(error, "siblings"),
-    detailOf(error, "sameName"),
-  ];
+  const [wanted, siblings, sameName] = ["wanted", "siblings", "sameName"].map((name) => detailOf(error, name));
   // Without the names of a folder, it is the image that does not exist.
   if (!hasCode(error, "MOTE_NOT_FOUND") || typeof wanted !== "string" || siblings === undefined) return error;
   const near = nearest(wanted, textsOf(siblings)) ?? textsOf(sameName)[0];

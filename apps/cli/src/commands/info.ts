@@ -37,9 +37,9 @@ export async function info(context: Context, text: string): Promise<void> {
     {
       ...moteDocument(found, usedMs, partOf),
       path,
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      annotations: Object.keys(annotations).length === 0 ? undefined : annotations,
       places: known.locations.map(({ ref, seenMs }) => ({ location: locationText(ref), seenMs })),
-      ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
+      tree: tree && treeDocument(tree),
     },
     [
       ...facts({ found, usedMs, path, partOf, known, inventory }).flatMap(([label, value]) =>

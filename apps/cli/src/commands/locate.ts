@@ -23,7 +23,7 @@ export async function locate(
   const path = (await mote.cache.moteExists(digest)) ? mote.cache.moteRef(digest) : undefined;
   const known = await mote.knownLocations(digest, { destination: options.for, signal });
   const locations = await mote.locate(digest, { signal });
-  out.result({ ...documentOf(known), ...(path === undefined ? {} : { path }), locations }, [
+  out.result({ ...documentOf(known), path, locations }, [
     ...(path === undefined ? [] : [path]),
     ...lines(context, known),
     ...forecast(known, options.for),
@@ -68,15 +68,7 @@ function forecast({ locations }: KnownLocations, destination: string | undefined
 }
 
 function documentOf({ digest, locations, untransformed, otherForms }: KnownLocations): object {
-  const place = ({ ref, seenMs, verdict }: KnownLocations["locations"][number]) => ({
-    location: locationText(ref),
-    ...(seenMs === undefined ? {} : { seenMs }),
-    ...(verdict === undefined ? {} : { verdict }),
-  });
-  return {
-    digest,
-    places: locations.map(place),
-    ...(untransformed === undefined ? {} : { untransformed }),
-    otherForms: otherForms.map(({ locations, ...form }) => ({ ...form, places: locations.map(place) })),
-  };
+  const place = ({ ref, ...seen }: KnownLocations["locations"][number]) => ({ location: locationText(ref), ...seen });
+  const forms = otherForms.map(({ locations, ...form }) => ({ ...form, places: locations.map(place) }));
+  return { digest, places: locations.map(place), untransformed, otherForms: forms };
 }

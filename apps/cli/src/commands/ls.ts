@@ -85,21 +85,16 @@ function andMore([first, ...others]: readonly string[]): string {
 function summary(inventory: Inventory): string {
   const roots = rootsOf(inventory);
   const isIn = new Set(roots.flatMap(({ closure }) => [...closure]));
-  const [inRoots, loose] = [
-    { motes: 0, bytes: 0 },
-    { motes: 0, bytes: 0 },
-  ];
+  const none = { motes: 0, bytes: 0 };
+  const [inRoots, loose] = [{ ...none }, { ...none }];
   for (const { digest, size } of inventory.motes.values()) {
     const tally = isIn.has(digest) ? inRoots : loose;
     tally.motes++;
     tally.bytes += size;
   }
+  const images = `${count(roots.length, "image")} with ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)}`;
   return [
-    ...(roots.length > 0
-      ? [
-          `${count(roots.length, "image")} with ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists all motes)`,
-        ]
-      : []),
+    ...(roots.length > 0 ? [`${images} (--all lists all motes)`] : []),
     ...(loose.motes > 0 ? [`${count(loose.motes, "unreferenced blob")}, ${formatBytes(loose.bytes)}`] : []),
   ].join("; ");
 }
@@ -113,21 +108,13 @@ function documentOf(
   const roots = new Map(rootsOf(inventory).map((root) => [root.digest, root]));
   const partOf = imagesByMote(inventory);
   const lastUse = lastUses(inventory);
-  const digests = new Set(
-    listedMotes(inventory)
-      .filter(isWanted)
-      .sort(order)
-      .map(({ digest }) => digest),
-  );
-  return [...digests].flatMap((digest) => {
+  const listed = listedMotes(inventory).filter(isWanted).sort(order);
+  return [...new Set(listed.map(({ digest }) => digest))].flatMap((digest) => {
     const mote = inventory.motes.get(digest);
     const root = roots.get(digest);
     const subject = inventory.manifests.get(digest)?.subject?.digest;
     if (mote === undefined) return [];
-    return {
-      ...moteDocument(mote, lastUse.get(digest), partOf.get(digest) ?? []),
-      ...(subject === undefined ? {} : { subject }),
-      ...(root === undefined ? {} : { totalBytes: root.storedBytes, missing: root.missing }),
-    };
+    const document = moteDocument(mote, lastUse.get(digest), partOf.get(digest) ?? []);
+    return { ...document, subject, totalBytes: root?.storedBytes, missing: root?.missing };
   });
 }

@@ -2,9 +2,8 @@ import { type Inventory, type InventoryRoot, lastUses, type PruneReport, rootsOf
 import type { Context } from "../context.js";
 import { confirm } from "../input/confirm.js";
 import { UsageError } from "../input/usage-error.js";
-import { shortDigest } from "../output/listing.js";
+import { shortDigest, skippedLine } from "../output/listing.js";
 import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../output/quantity.js";
-import { skippedLine } from "../output/skipped-line.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { openCache } from "../wire.js";
 
@@ -96,16 +95,8 @@ function reason(usedMs: number | undefined, nowMs: number, { olderThan, maxSize 
   return `cache over ${maxSize}`;
 }
 
-function report({
-  dryRun,
-  removed,
-  removedBytes,
-  freedBytes,
-  remainingBytes,
-  untagged,
-  skipped,
-  quarantined,
-}: PruneReport): string[] {
+function report({ dryRun, untagged, skipped, quarantined, ...done }: PruneReport): string[] {
+  const { removed, removedBytes, freedBytes, remainingBytes } = done;
   const verb = dryRun ? "would remove" : "removed";
   return [
     ...(quarantined === undefined

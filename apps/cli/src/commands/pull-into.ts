@@ -22,24 +22,19 @@ export async function pullInto(
     throw new UsageError("cannot combine --into ollama with --only: Ollama needs all files of a model");
   }
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
-  const progress = showProgress(out);
-  try {
-    const { report, ...placed } = await mote.place(source, into, {
-      signal,
-      onEvent: progress.onEvent,
-      overwrite: options.force,
-      preferCached: options.preferCached,
-      only,
-      platform: options.allPlatforms ? undefined : settings.platform?.split(","),
-      concurrency: settings.concurrency,
-      connectionsPerBlob: settings.connectionsPerBlob,
-      maxRate: settings.maxRate,
-    });
-    progress.end();
-    out.result({ source, ...report, placed }, placedLines(placed));
-  } finally {
-    progress.end();
-  }
+  using progress = showProgress(out);
+  const { report, ...placed } = await mote.place(source, into, {
+    signal,
+    onEvent: progress.onEvent,
+    overwrite: options.force,
+    preferCached: options.preferCached,
+    only,
+    platform: options.allPlatforms ? undefined : settings.platform?.split(","),
+    concurrency: settings.concurrency,
+    connectionsPerBlob: settings.connectionsPerBlob,
+    maxRate: settings.maxRate,
+  });
+  out.result({ source, ...report, placed }, placedLines(placed));
 }
 
 function placedLines({ tool, name, dir, files: all }: Omit<PlacedModel, "report">): string[] {

@@ -1,3 +1,5 @@
+import type { DeltaMode } from "../wire.js";
+
 /** What can be given to `mote pull`, besides settings. */
 export interface PullOptions {
   readonly platform?: string;
@@ -6,9 +8,9 @@ export interface PullOptions {
   readonly link?: boolean;
   readonly offline?: boolean;
   readonly unpack?: string;
-  readonly into?: string;
+  readonly into?: "ollama" | "hf" | "lmstudio";
   readonly preferCached?: boolean;
-  readonly delta?: string;
+  readonly delta?: DeltaMode;
   readonly only?: readonly string[];
   readonly onlyAnnotation?: readonly string[];
 }

@@ -1,5 +1,4 @@
 import type { Context } from "../context.js";
-import { deltaMode } from "../input/delta-mode.js";
 import { onlyFiles } from "../input/only-files.js";
 import { UsageError } from "../input/usage-error.js";
 import { placedLines, warnOfSkipped } from "../output/placed-files.js";
@@ -45,24 +44,20 @@ async function unpackImage(
   }
   if (options.preferCached) throw new UsageError("cannot combine --unpack with --prefer-cached; use --offline");
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
-  const progress = showProgress(out);
-  try {
-    const { digest, platform, report, placed } = await mote.unpack(source, unpack, {
-      signal,
-      onEvent: progress.onEvent,
-      overwrite: options.force,
-      platform: platforms[0],
-      concurrency: settings.concurrency,
-      connectionsPerBlob: settings.connectionsPerBlob,
-      maxRate: settings.maxRate,
-    });
-    progress.end();
-    warnOfSkipped(out, placed);
-    out.note(`unpacked ${platform ?? digest}: all files belong to you, and have no setuid, setgid or sticky bits`);
-    out.result({ source, ...report, unpacked: { dir: unpack, digest, ...placed } }, placedLines(placed, unpack));
-  } finally {
-    progress.end();
-  }
+  using progress = showProgress(out);
+  const { digest, platform, report, placed } = await mote.unpack(source, unpack, {
+    signal,
+    onEvent: progress.onEvent,
+    overwrite: options.force,
+    platform: platforms[0],
+    concurrency: settings.concurrency,
+    connectionsPerBlob: settings.connectionsPerBlob,
+    maxRate: settings.maxRate,
+  });
+  progress.end();
+  warnOfSkipped(out, placed);
+  out.note(`unpacked ${platform ?? digest}: all files belong to you, and have no setuid, setgid or sticky bits`);
+  out.result({ source, ...report, unpacked: { dir: unpack, digest, ...placed } }, placedLines(placed, unpack));
 }
 
 /** Copies an image. Unlike `pull`, it accepts a registry without `docker://` if the destination names a host. */
@@ -89,7 +84,6 @@ export async function transferImage(
       `cannot use --offline with a registry as destination: ${destination}; choose a local destination`,
     );
   }
-  const delta = deltaMode(options.delta);
   const only = onlyFiles(options);
   if (only !== undefined && (destination === undefined || isRegistry(destination) || hasTransport(destination))) {
     throw new UsageError(
@@ -107,7 +101,7 @@ export async function transferImage(
       overwrite: options.force ?? false,
       link: options.link ?? false,
       preferCached: options.preferCached,
-      delta,
+      delta: options.delta,
       only,
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
@@ -126,17 +120,9 @@ export async function transferWithProgress(
   destination: string | undefined,
   transfer: (onEvent: Progress["onEvent"]) => Promise<MoveReport>,
 ): Promise<void> {
-  const progress = showProgress(out);
-  try {
-    const report = await transfer(progress.onEvent);
-    progress.end();
-    out.result(
-      { ...of, ...(destination === undefined ? {} : { destination }), ...report },
-      out.quiet ? references(report) : transferSummary(report, destination),
-    );
-  } finally {
-    progress.end();
-  }
+  using progress = showProgress(out);
+  const report = await transfer(progress.onEvent);
+  out.result({ ...of, destination, ...report }, out.quiet ? references(report) : transferSummary(report, destination));
 }
 
 function isRegistry(destination: string): boolean {

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
-import { parseAnnotation } from "../input/annotation.js";
+import { parseAnnotation } from "../input/only-files.js";
 import { UsageError } from "../input/usage-error.js";
 import { archiveTransport, type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
 import { transferImage, transferWithProgress } from "./pull.js";

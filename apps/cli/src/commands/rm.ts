@@ -9,9 +9,8 @@ import {
   takeInventory,
 } from "@mote/core";
 import type { Context } from "../context.js";
-import { imagesByMote, notCached, shortDigest } from "../output/listing.js";
+import { imagesByMote, notCached, shortDigest, skippedLine } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
-import { skippedLine } from "../output/skipped-line.js";
 import { type OpenMote, openCache } from "../wire.js";
 
 /** What to do with each name and digest on the command line. */

@@ -1,6 +1,5 @@
-import fs from "node:fs";
-import { collectChunks, MoteError, readRegularFile, reasonOf } from "@mote/core";
 import type { Context } from "../context.js";
+import { readList } from "../input/read-list.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { type WarmedImage, warmMirror } from "../wire.js";
 
@@ -20,23 +19,10 @@ export async function serveWarm(
     if (error !== undefined) out.warn(`cannot fetch ${image}: ${error.message} [${error.code}]`);
     else out.note(`${image}: ${fetchedBytes === 0 ? "already complete" : `fetched ${formatBytes(fetchedBytes)}`}`);
   };
-  await warmMirror(context, url, await readList(file), { platforms: platform?.split(","), onImage });
+  await warmMirror(context, url, await readList(file, maxListBytes), { platforms: platform?.split(","), onImage });
   const failed = images.filter(({ error }) => error !== undefined);
   if (failed.length > 0) process.exitCode = 1;
   const complete = images.flatMap(({ image, digest }) => (digest === undefined ? [] : `${image} ${digest}`));
   out.result({ images, failed: failed.length }, complete);
   out.note(`${count(complete.length, "image")} complete, ${failed.length} failed`);
-}
-
-async function readList(file: string): Promise<string> {
-  const decoder = new TextDecoder();
-  if (file === "-")
-    return decoder.decode(await collectChunks(process.stdin, { maxBytes: maxListBytes, what: "stdin" }));
-  try {
-    return decoder.decode(readRegularFile(file, fs, maxListBytes));
-  } catch (cause) {
-    throw new MoteError("MOTE_IO", `cannot read ${file}: ${reasonOf(cause)}; check the file and its permissions`, {
-      cause,
-    });
-  }
 }

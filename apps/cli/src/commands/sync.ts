@@ -1,14 +1,15 @@
 import fs from "node:fs";
-import { MoteError, readRegularFile, reasonOf } from "@mote/core";
+import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
-import { deltaMode } from "../input/delta-mode.js";
+import { readList } from "../input/read-list.js";
 import { UsageError } from "../input/usage-error.js";
 import { reportFailure } from "../output/failure.js";
 import { junitReport } from "../output/junit-report.js";
-import { count, parseBytes } from "../output/quantity.js";
+import { count, countFromOne, parseBytes } from "../output/quantity.js";
 import { syncLines } from "../output/sync-report.js";
 import { showSync } from "../progress/sync-progress.js";
 import {
+  type DeltaMode,
   goesToStdout,
   hasTransport,
   isArchiveFile,
@@ -21,13 +22,13 @@ import {
 interface SyncCommandOptions {
   readonly tags?: readonly string[];
   readonly newest?: string;
-  readonly sort?: string;
+  readonly sort?: "version" | "time" | "semver";
   readonly rename?: readonly string[];
   readonly without?: readonly string[];
   readonly split?: string;
   readonly platform?: string;
   readonly allPlatforms: boolean;
-  readonly delta?: string;
+  readonly delta?: DeltaMode;
   readonly dryRun: boolean;
   readonly force: boolean;
   readonly delete: boolean;
@@ -54,31 +55,30 @@ export async function sync(
       "--delete removes images at the destination: confirm it with --yes, or see what it does with --dry-run",
     );
   }
-  const newest = newestOf(options);
-  const delta = deltaMode(options.delta);
+  const { newest: newestText, sort, delta } = options;
+  const newest =
+    newestText === undefined
+      ? undefined
+      : { count: countFromOne("--newest", newestText), by: sort === "time" ? sort : ("version" as const) };
   const rename = renameRules(options.rename ?? []);
   const partBytes = options.split === undefined ? undefined : partBytesOf(options.split);
   if (await goesToStdout(destination)) out.leaveStdout();
   const source = await readSource(text);
   await using mote = await openCache(context, { cacheOptional: true });
-  const { end, ...calls } = showSync(out, { label: dryRun ? "planning" : "syncing" });
-  let report: SyncReport;
-  try {
-    report = await mote.sync(source, destination, {
-      ...{ signal, newest, rename, partBytes, delta, dryRun, ...calls },
-      tags: options.tags,
-      without: options.without,
-      remove: options.delete,
-      overwrite: options.force,
-      platform: options.allPlatforms ? undefined : settings.platform?.split(","),
-      referrers: settings.withReferrers,
-      concurrency: settings.concurrency,
-      connectionsPerBlob: settings.connectionsPerBlob,
-      maxRate: settings.maxRate,
-    });
-  } finally {
-    end();
-  }
+  using progress = showSync(out, { label: dryRun ? "planning" : "syncing" });
+  const report = await mote.sync(source, destination, {
+    ...{ signal, newest, rename, partBytes, delta, dryRun, ...progress },
+    tags: options.tags,
+    without: options.without,
+    remove: options.delete,
+    overwrite: options.force,
+    platform: options.allPlatforms ? undefined : settings.platform?.split(","),
+    referrers: settings.withReferrers,
+    concurrency: settings.concurrency,
+    connectionsPerBlob: settings.connectionsPerBlob,
+    maxRate: settings.maxRate,
+  });
+  progress.end();
   if (options.junit !== undefined) {
     await writeOutputFile(context, options.junit, chunksOf(junitReport(report)));
   }
@@ -110,7 +110,7 @@ function reportFailures({ out, dir, settings }: Context, report: SyncReport): vo
 
 /** Reads a list, or returns the reference. */
 async function readSource(text: string): Promise<SyncSource> {
-  if (text === "-") return { list: await readStdin() };
+  if (text === "-") return { list: await readList(text, maxListBytes) };
   if (hasTransport(text)) return text;
   const stats = fs.statSync(text, { throwIfNoEntry: false });
   if (stats === undefined && !text.includes("/")) {
@@ -126,33 +126,7 @@ async function readSource(text: string): Promise<SyncSource> {
   if (stats.isDirectory()) throw new UsageError(`${text} is a directory; write oci:${text} for a layout`);
   if (await isArchiveFile(text)) return `oci-archive:${text}`;
   if (!stats.isFile()) return { list: fs.readFileSync(text, "utf8") };
-  try {
-    return { list: new TextDecoder().decode(readRegularFile(text, fs, maxListBytes)) };
-  } catch (cause) {
-    throw new MoteError("MOTE_IO", `cannot read ${text}: ${reasonOf(cause)}; check the file and its permissions`, {
-      cause,
-    });
-  }
-}
-
-async function readStdin(): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of process.stdin) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > maxListBytes)
-      throw new MoteError("MOTE_TOO_LARGE", `the list has more than ${maxListBytes} bytes`);
-  }
-  return text;
-}
-
-function newestOf({ newest, sort = "version" }: SyncCommandOptions) {
-  if (sort !== "version" && sort !== "semver" && sort !== "time") {
-    throw new UsageError(`--sort ${sort} is not valid; use version or time`);
-  }
-  if (newest === undefined) return undefined;
-  if (!/^[1-9]\d{0,6}$/.test(newest)) throw new UsageError(`--newest ${newest} is not valid; use a number from 1`);
-  return { count: Number(newest), by: sort === "time" ? ("time" as const) : ("version" as const) };
+  return { list: await readList(text, maxListBytes) };
 }
 
 function renameRules(pairs: readonly string[]): Readonly<Record<string, string>> {

@@ -92,17 +92,13 @@ async function rehash(
     totalBytes += size;
   }
   out.note(`Hashing ${count(total, "mote")}, ${formatBytes(totalBytes)} …`);
-  const work = showWork(out, { label: "verifying", noun: "motes" });
-  try {
-    const report = await cache.verify({
-      signal,
-      ...(wanted === undefined ? {} : { skip: (digest) => !wanted.has(digest) }),
-      onProgress: ({ motes, bytes }) => work.update({ done: motes, total, bytes, totalBytes }),
-    });
-    return withUnreadable(report, inventory, wanted);
-  } finally {
-    work.end();
-  }
+  using work = showWork(out, { label: "verifying", noun: "motes" });
+  const report = await cache.verify({
+    signal,
+    ...(wanted === undefined ? {} : { skip: (digest) => !wanted.has(digest) }),
+    onProgress: ({ motes, bytes }) => work.update({ done: motes, total, bytes, totalBytes }),
+  });
+  return withUnreadable(report, inventory, wanted);
 }
 
 /** Adds damaged manifests, which the inventory has read, and so quarantined, before the rehash. */
@@ -133,18 +129,15 @@ async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyRe
   const [damaged, unreadable] = [digestsOf(report.damaged), digestsOf(report.failed)];
   const missing = missingBlobs(await takeInventory(mote.cache, { signal }));
   const reasons = new Map<Digest, string>();
-  const progress = showProgress(out);
-  try {
-    await mote.repair({
-      signal,
-      damaged,
-      unreadable,
-      onEvent: progress.onEvent,
-      onFailure: ({ digest, reason }) => void reasons.set(digest, reason),
-    });
-  } finally {
-    progress.end();
-  }
+  using progress = showProgress(out);
+  await mote.repair({
+    signal,
+    damaged,
+    unreadable,
+    onEvent: progress.onEvent,
+    onFailure: ({ digest, reason }) => void reasons.set(digest, reason),
+  });
+  progress.end();
   const after = await takeInventory(mote.cache, { signal });
   const repaired: Digest[] = [];
   const left: { digest: Digest; reason: string }[] = [];

@@ -32,7 +32,7 @@ export async function complete(
   const { command, group, options, position } = readWords(before, table);
   const valueOption = optionAt(before.at(-1), options);
   const found = valueOption
-    ? await valuesOf(valueOption.completes, current, table, cache)
+    ? await valuesOf(valueOption.completes ?? valueOption.choices, current, table, cache)
     : current.startsWith("-")
       ? optionCandidates(options, before)
       : command

@@ -30,6 +30,8 @@ export interface OptionSpec {
   /** One letter. */
   readonly short?: string;
   readonly default?: string;
+  /** The values that are accepted. They are completed, unless `completes` is set. */
+  readonly choices?: readonly string[];
   readonly completes?: Completes;
 }
 
@@ -102,13 +104,15 @@ type ArgumentValues<A extends Arguments> = {
 type OptionValues<O extends Options> = {
   readonly [N in keyof O as O[N] extends { value: string } ? never : Camel<N>]: boolean;
 } & {
-  readonly [N in keyof O as O[N] extends { value: string; default: string } ? Camel<N> : never]: string;
+  readonly [N in keyof O as O[N] extends { value: string; default: string } ? Camel<N> : never]: Value<O[N]>;
 } & {
   readonly [N in keyof O as O[N] extends { default: string }
     ? never
     : O[N] extends { value: string }
       ? Camel<N>
-      : never]?: O[N] extends { many: true } ? readonly string[] : string;
+      : never]?: O[N] extends { many: true } ? readonly string[] : Value<O[N]>;
 };
+
+type Value<S> = S extends { choices: readonly (infer Choice)[] } ? Choice : string;
 
 type Camel<N> = N extends `${infer Head}-${infer Rest}` ? `${Head}${Capitalize<Camel<Rest> & string>}` : N & string;

@@ -1,9 +1,9 @@
-import { glob } from "../wire.js";
-import { parseAnnotation } from "./annotation.js";
+import { tagFilter } from "../wire.js";
+import { UsageError } from "./usage-error.js";
 
 type FileFilter = (file: { readonly title: string; readonly annotations: Readonly<Record<string, string>> }) => boolean;
 
-/** Returns which files of an artifact are selected: those with all annotations and a path that matches a glob. */
+/** Returns which files of an artifact are selected: those with all annotations and a path that matches a glob. @throws UsageError */
 export function onlyFiles({
   only = [],
   onlyAnnotation = [],
@@ -12,14 +12,14 @@ export function onlyFiles({
   readonly onlyAnnotation?: readonly string[] | undefined;
 }): FileFilter | undefined {
   if (only.length === 0 && onlyAnnotation.length === 0) return undefined;
-  const [included, excluded] = [false, true].map((isExcluded) =>
-    only
-      .filter((pattern) => pattern.startsWith("!") === isExcluded)
-      .map((pattern) => glob(isExcluded ? pattern.slice(1) : pattern)),
-  );
+  const isSelected = tagFilter(only, { acrossSlashes: false });
   const wanted = onlyAnnotation.map(parseAnnotation);
-  return ({ title, annotations }) =>
-    (included === undefined || included.length === 0 || included.some((matches) => matches(title))) &&
-    !excluded?.some((matches) => matches(title)) &&
-    wanted.every(([key, value]) => annotations[key] === value);
+  return ({ title, annotations }) => isSelected(title) && wanted.every(([key, value]) => annotations[key] === value);
+}
+
+/** Parses `KEY=VALUE`. @throws UsageError */
+export function parseAnnotation(text: string): [string, string] {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new UsageError(`the annotation ${text} is not valid; use KEY=VALUE`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
 }

@@ -88,11 +88,17 @@ function readOptions(
     // An empty value is a variable of a script that is not set.
     const isMissing = !token.value || (!token.inlineValue && /^-./.test(token.value));
     if (isMissing) throw new UsageError(`${token.rawName} requires ${spec.value}: ${spec.summary}`);
+    if (spec.choices?.includes(token.value ?? "") === false) throw notAChoice(token.rawName, token.value, spec.choices);
     const before = given[token.name];
     const value = token.value ?? "";
     given[token.name] = spec.many ? [...(Array.isArray(before) ? before : []), value] : value;
   }
   return given;
+}
+
+function notAChoice(rawName: string, text = "", choices: readonly string[]): UsageError {
+  const advice = `use one of ${choices.join(", ")}${suggestion(text, choices)}`;
+  return new UsageError(`${rawName} ${text} is not valid; ${advice}`);
 }
 
 function readMode(name: string, text: string, { modes = [] }: OptionSpec): string {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, digest, duration } from "./parts.js";
+import { bytes, digest, duration, listOf } from "./parts.js";
 
 const layer = z.strictObject({
   digest,
@@ -16,18 +16,16 @@ export const deltaReport = z.strictObject({
   old: z.string(),
   new: z.string(),
   destination: z.string().optional(),
-  deltas: z.array(
-    z.strictObject({
-      platform: z.string().optional(),
-      source: digest.describe("the manifest of the old image"),
-      subject: digest.describe("the manifest of the new image"),
-      digest: digest.describe("the manifest of the delta"),
-      reference: z.string().describe("the delta at the destination, or its name in the cache"),
-      layers: z.array(layer),
-      newBytes: bytes.describe("bytes of the layers that the old image does not have"),
-      deltaBytes: bytes.describe("bytes that are fetched instead"),
-    }),
-  ),
+  deltas: listOf({
+    platform: z.string().optional(),
+    source: digest.describe("the manifest of the old image"),
+    subject: digest.describe("the manifest of the new image"),
+    digest: digest.describe("the manifest of the delta"),
+    reference: z.string().describe("the delta at the destination, or its name in the cache"),
+    layers: z.array(layer),
+    newBytes: bytes.describe("bytes of the layers that the old image does not have"),
+    deltaBytes: bytes.describe("bytes that are fetched instead"),
+  }),
   withoutOld: z.array(z.string()).describe("platforms that the old image does not have"),
   unchanged: z.array(digest).describe("images that are the same in both"),
   durationMs: duration,

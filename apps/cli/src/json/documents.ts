@@ -8,6 +8,7 @@ import {
   digest,
   duration,
   kind,
+  listOf,
   pathRef,
   registryRef,
   skipped,
@@ -62,7 +63,7 @@ const stored = {
 };
 
 const quarantined = z.strictObject({ files: count, bytes });
-const pinned = z.array(z.strictObject({ digest, name: z.string().optional(), changed: z.boolean() }));
+const pinned = listOf({ digest, name: z.string().optional(), changed: z.boolean() });
 
 const reliedOn = z.strictObject({
   digest,
@@ -82,35 +83,31 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   push: z.union([
     pull,
     z.strictObject({
-      files: z.array(z.strictObject({ path: z.string(), mediaType: z.string().optional() })),
+      files: listOf({ path: z.string(), mediaType: z.string().optional() }),
       destination: z.string(),
       ...transferReport,
     }),
   ]),
   sync: syncReport,
   delta: deltaReport,
-  add: z.array(z.strictObject({ digest, size: bytes, file: z.string() })),
+  add: listOf({ digest, size: bytes, file: z.string() }),
   ls: z.union([
-    z.array(
-      z.strictObject({
-        ...stored,
-        subject: digest.optional().describe("the subject of a referrer, such as a signature"),
-        totalBytes: bytes.optional().describe("for images: the cached size of the complete image"),
-        missing: count.optional().describe("for images: number of referenced motes that are not cached"),
-      }),
-    ),
+    listOf({
+      ...stored,
+      subject: digest.optional().describe("the subject of a referrer, such as a signature"),
+      totalBytes: bytes.optional().describe("for images: the cached size of the complete image"),
+      missing: count.optional().describe("for images: number of referenced motes that are not cached"),
+    }),
     z.strictObject({
       archive: z.string(),
-      images: z.array(
-        z.strictObject({
-          name: z.string().optional(),
-          digest,
-          mediaType: z.string(),
-          kind: z.enum(["image", "index"]),
-          size: bytes.describe("bytes of the complete image"),
-          storedBytes: bytes.describe("bytes of it that are in the archive"),
-        }),
-      ),
+      images: listOf({
+        name: z.string().optional(),
+        digest,
+        mediaType: z.string(),
+        kind: z.enum(["image", "index"]),
+        size: bytes.describe("bytes of the complete image"),
+        storedBytes: bytes.describe("bytes of it that are in the archive"),
+      }),
       motes: count,
       bytes,
       reliesOn: z.array(reliedOn).describe("blobs that a thin archive was written without"),
@@ -143,19 +140,15 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     dir: z.string(),
     motes: count,
     bytes,
-    registries: z.array(
-      z.strictObject({
-        registry: z.string(),
+    registries: listOf({
+      registry: z.string(),
+      ...share,
+      repositories: listOf({
+        repository: z.string(),
         ...share,
-        repositories: z.array(
-          z.strictObject({
-            repository: z.string(),
-            ...share,
-            images: z.array(z.strictObject({ digest, tags: z.array(z.string()), ...share })),
-          }),
-        ),
+        images: listOf({ digest, tags: z.array(z.string()), ...share }),
       }),
-    ),
+    }),
     loose: z.strictObject({ motes: count, bytes }).describe("motes that no manifest refers to"),
     quarantined: quarantined.describe("quarantined files, included in bytes"),
   }),
@@ -179,16 +172,14 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   pin: pinned,
   unpin: pinned,
   prune: z.strictObject({
-    removed: z.array(
-      z.strictObject({
-        digest,
-        size: bytes,
-        mediaType: z.string(),
-        kind: kind.optional(),
-        usedMs: time,
-        reason: z.enum(["age", "size"]),
-      }),
-    ),
+    removed: listOf({
+      digest,
+      size: bytes,
+      mediaType: z.string(),
+      kind: kind.optional(),
+      usedMs: time,
+      reason: z.enum(["age", "size"]),
+    }),
     removedBytes: bytes,
     freedBytes: bytes,
     remainingBytes: bytes,
@@ -202,17 +193,14 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     z.strictObject({
       motes: count,
       bytes,
-      damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
-      failed: z.array(z.strictObject({ digest, reason: z.string() })),
+      damaged: listOf({ digest, size: bytes, setAsideAs: z.string().optional() }),
+      failed: listOf({ digest, reason: z.string() }),
       durationMs: duration,
       repaired: z
         .array(digest)
         .optional()
         .describe("content that was damaged, unreadable or missing, and is stored again"),
-      left: z
-        .array(z.strictObject({ digest, reason: z.string() }))
-        .optional()
-        .describe("content that could not be repaired, and why"),
+      left: listOf({ digest, reason: z.string() }).optional().describe("content that could not be repaired, and why"),
       incomplete: z.array(z.string()).optional().describe("names of incomplete images"),
       quarantined: quarantined.describe("files in quarantine now"),
     }),
@@ -221,7 +209,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
       images: count,
       motes: count,
       bytes,
-      damaged: z.array(z.strictObject({ digest, reason: z.string() })),
+      damaged: listOf({ digest, reason: z.string() }),
       missing: z.array(digest),
       reliesOn: z.array(reliedOn),
       incomplete: z.array(z.string()).describe("names of images with damaged or missing content"),
@@ -237,43 +225,37 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     mode: z.enum(["persistent", "memory", "read-only"]),
   }),
   "bic export": z.strictObject({ file: z.string(), facts: count }),
-  "bic merge": z.array(z.strictObject({ file: z.string(), facts: count, changed: count })),
+  "bic merge": listOf({ file: z.string(), facts: count, changed: count }),
   serve: z.strictObject({ url: z.string(), dir: z.string() }),
   "serve warm": z.strictObject({
-    images: z.array(
-      z.strictObject({
-        image: z.string(),
-        digest: digest.optional(),
-        bytes: bytes.optional().describe("of all its blobs"),
-        fetchedBytes: bytes.optional().describe("of the blobs that were missing"),
-        error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-      }),
-    ),
+    images: listOf({
+      image: z.string(),
+      digest: digest.optional(),
+      bytes: bytes.optional().describe("of all its blobs"),
+      fetchedBytes: bytes.optional().describe("of the blobs that were missing"),
+      error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+    }),
     failed: count,
   }),
   login: z.strictObject({ registry: z.string(), username: z.string(), keptIn: z.string(), checked: z.boolean() }),
   logout: z.strictObject({ registry: z.string(), erased: z.array(z.string()) }),
   config: z.strictObject({
-    settings: z.array(
-      z.strictObject({
-        key: z.string(),
-        value: z.unknown(),
-        layer: z.enum(["flag", "environment", "project", "user", "default"]),
-        where: z.string().optional(),
-      }),
-    ),
-    files: z.array(z.strictObject({ layer: z.enum(["project", "user"]), path: z.string(), exists: z.boolean() })),
+    settings: listOf({
+      key: z.string(),
+      value: z.unknown(),
+      layer: z.enum(["flag", "environment", "project", "user", "default"]),
+      where: z.string().optional(),
+    }),
+    files: listOf({ layer: z.enum(["project", "user"]), path: z.string(), exists: z.boolean() }),
   }),
   doctor: z.strictObject({
     ok: z.boolean(),
-    findings: z.array(
-      z.strictObject({
-        topic: z.string(),
-        state: z.enum(["ok", "warn", "fail"]),
-        says: z.string(),
-        advice: z.string().optional(),
-      }),
-    ),
+    findings: listOf({
+      topic: z.string(),
+      state: z.enum(["ok", "warn", "fail"]),
+      says: z.string(),
+      advice: z.string().optional(),
+    }),
   }),
   demo: z.strictObject({ dir: z.string(), image: descriptor, cold: demoPull, warm: demoPull }),
 };

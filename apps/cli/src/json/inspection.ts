@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, count, digest, time } from "./parts.js";
+import { bytes, count, digest, listOf, time } from "./parts.js";
 
 const texts = z.array(z.string());
 const annotations = z.record(z.string(), z.string()).optional();
@@ -20,15 +20,13 @@ const inspectedConfig = z.strictObject({
   volumes: texts.optional(),
   stopSignal: z.string().optional(),
   labels: annotations,
-  history: z.array(
-    z.strictObject({
-      created: z.string().optional(),
-      createdBy: z.string().optional(),
-      author: z.string().optional(),
-      comment: z.string().optional(),
-      isEmpty: z.boolean().describe("whether it made no layer"),
-    }),
-  ),
+  history: listOf({
+    created: z.string().optional(),
+    createdBy: z.string().optional(),
+    author: z.string().optional(),
+    comment: z.string().optional(),
+    isEmpty: z.boolean().describe("whether it made no layer"),
+  }),
 });
 
 /** The document of `mote inspect`. */
@@ -42,31 +40,22 @@ export const inspection = z.strictObject({
   annotations,
   base: base.describe("the base image, from the annotations"),
   subject: digest.optional().describe("what a referrer refers to"),
-  images: z
-    .array(
-      z.strictObject({
-        ...entry,
-        platform: z.string().optional(),
-        base,
-        compressedBytes: bytes.optional().describe("bytes of the layers as stored, each counted once"),
-        uncompressedBytes,
-        layers: z
-          .array(z.strictObject({ ...entry, uncompressedBytes, createdBy: z.string().optional() }))
-          .optional()
-          .describe("absent if the manifest was not read"),
-        config: inspectedConfig.optional(),
-      }),
-    )
-    .describe("the images of an index, or the only image"),
-  others: z.array(z.strictObject(entry)).describe("other entries of an index, such as attestations"),
-  referrers: z
-    .array(z.strictObject({ ...entry, artifactType: z.string().optional() }))
+  images: listOf({
+    ...entry,
+    platform: z.string().optional(),
+    base,
+    compressedBytes: bytes.optional().describe("bytes of the layers as stored, each counted once"),
+    uncompressedBytes,
+    layers: listOf({ ...entry, uncompressedBytes, createdBy: z.string().optional() })
+      .optional()
+      .describe("absent if the manifest was not read"),
+    config: inspectedConfig.optional(),
+  }).describe("the images of an index, or the only image"),
+  others: listOf(entry).describe("other entries of an index, such as attestations"),
+  referrers: listOf({ ...entry, artifactType: z.string().optional() })
     .optional()
     .describe("absent if they could not be listed"),
-  signatures: z
-    .array(
-      z.strictObject({ digest: digest.optional(), artifactType: z.string().optional(), tag: z.string().optional() }),
-    )
+  signatures: listOf({ digest: digest.optional(), artifactType: z.string().optional(), tag: z.string().optional() })
     .optional()
     .describe("referrers and tags that are signatures, which were not verified"),
   warnings: texts,
@@ -90,9 +79,9 @@ export const placedFiles = {
   folders: count,
   links: count,
   bytes,
-  skipped: z
-    .array(z.strictObject({ path: z.string(), reason: z.string() }))
-    .describe("devices, and links that would lead out of the directory"),
+  skipped: listOf({ path: z.string(), reason: z.string() }).describe(
+    "devices, and links that would lead out of the directory",
+  ),
 };
 
 export const unpacked = z.strictObject({ dir: z.string(), digest: digest.describe("of the image"), ...placedFiles });
@@ -102,13 +91,11 @@ export const placed = z.strictObject({
   tool: z.string(),
   name: z.string().describe("what the tool calls the model"),
   dir: z.string(),
-  files: z.array(
-    z.strictObject({
-      path: z.string().describe("below `dir`"),
-      size: bytes.optional().describe("absent for a directory with the content of archives"),
-      isHardLink: z.boolean().optional().describe("otherwise a clone or a copy"),
-    }),
-  ),
+  files: listOf({
+    path: z.string().describe("below `dir`"),
+    size: bytes.optional().describe("absent for a directory with the content of archives"),
+    isHardLink: z.boolean().optional().describe("otherwise a clone or a copy"),
+  }),
 });
 
 const compared = z.strictObject({
@@ -122,17 +109,15 @@ const compared = z.strictObject({
 /** The document of `mote diff`. */
 export const imageDiff = z.strictObject({
   images: z.tuple([compared, compared]),
-  layers: z.array(
-    z.strictObject({
-      digest,
-      size: bytes,
-      mediaType: z.string(),
-      createdBy: z.string().optional(),
-      in: z.enum(["both", "first", "second"]),
-    }),
-  ),
+  layers: listOf({
+    digest,
+    size: bytes,
+    mediaType: z.string(),
+    createdBy: z.string().optional(),
+    in: z.enum(["both", "first", "second"]),
+  }),
   sharedBytes: bytes.describe("of the layers that both have"),
-  config: z
-    .array(z.strictObject({ field: z.string(), first: z.string().optional(), second: z.string().optional() }))
-    .describe("the fields that differ"),
+  config: listOf({ field: z.string(), first: z.string().optional(), second: z.string().optional() }).describe(
+    "the fields that differ",
+  ),
 });

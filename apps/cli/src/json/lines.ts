@@ -11,27 +11,31 @@ export const failureDocument = z.strictObject({
   }),
 });
 
-const ofBlob = { digest, size: bytes };
 const image = z.string().optional().describe("of mote sync: the source of the image");
+
+/** An event of the transfer of one image. */
+function event<Type extends string, Fields extends z.ZodRawShape>(type: Type, fields: Fields) {
+  return z.strictObject({ type: z.literal(type), ...fields, image });
+}
+
+const ofBlob = { digest, size: bytes };
+const mayBeOfBlob = { digest: digest.optional(), size: bytes.optional() };
 
 /** One line on stdout under `--json=events`. */
 export const eventLine = z.union([
   z.strictObject({
     event: z.discriminatedUnion("type", [
-      z.strictObject({ type: z.literal("plan"), manifests: count, blobs: count, bytes, image }),
-      z.strictObject({ type: z.literal("start"), ...ofBlob, mediaType: z.string(), image }),
-      z.strictObject({ type: z.literal("progress"), ...ofBlob, bytes, image }),
-      z.strictObject({ type: z.literal("hit"), ...ofBlob, image }),
-      z.strictObject({ type: z.literal("fill"), ...ofBlob, image }),
-      z.strictObject({ type: z.literal("rebuild"), ...ofBlob, image }),
-      z.strictObject({ type: z.literal("link"), ...ofBlob, target: z.string(), image }),
-      z.strictObject({ type: z.literal("mount"), ...ofBlob, image }),
-      z.strictObject({ type: z.literal("resume"), ...ofBlob, offset: bytes, reason: z.string().optional(), image }),
-      z.strictObject({
-        type: z.literal("retry"),
-        digest: digest.optional(),
-        size: bytes.optional(),
-        image,
+      event("plan", { manifests: count, blobs: count, bytes }),
+      event("start", { ...ofBlob, mediaType: z.string() }),
+      event("progress", { ...ofBlob, bytes }),
+      event("hit", ofBlob),
+      event("fill", ofBlob),
+      event("rebuild", ofBlob),
+      event("link", { ...ofBlob, target: z.string() }),
+      event("mount", ofBlob),
+      event("resume", { ...ofBlob, offset: bytes, reason: z.string().optional() }),
+      event("retry", {
+        ...mayBeOfBlob,
         reason: z.string(),
         registry: z.string().optional(),
         host: z.string().optional(),
@@ -39,27 +43,12 @@ export const eventLine = z.union([
         retries: count.optional(),
         delayMs: duration.optional(),
       }),
-      z.strictObject({
-        type: z.literal("wait"),
-        digest: digest.optional(),
-        size: bytes.optional(),
-        registry: z.string(),
-        host: z.string(),
-        image,
-      }),
-      z.strictObject({
-        type: z.literal("done"),
+      event("wait", { ...mayBeOfBlob, registry: z.string(), host: z.string() }),
+      event("done", {
         ...ofBlob,
         delivery: z.enum(["fetched", "hit", "linked", "copied", "mounted", "skipped"]),
-        image,
       }),
-      z.strictObject({
-        type: z.literal("warning"),
-        message: z.string(),
-        code: z.string().optional(),
-        digest: digest.optional(),
-        image,
-      }),
+      event("warning", { message: z.string(), code: z.string().optional(), digest: digest.optional() }),
       z.strictObject({ type: z.literal("images"), images: count.describe("that mote sync has found") }),
       z.strictObject({ type: z.literal("image"), done: count, images: count, ...syncedImage }),
     ]),

@@ -10,6 +10,11 @@ export const time = z.number().describe("Unix milliseconds");
 export const duration = z.number().min(0).describe("milliseconds");
 export const kind = z.enum(["image", "index", "artifact", "config", "layer", "blob"]);
 
+/** An array of objects with these fields. */
+export function listOf<Fields extends z.ZodRawShape>(fields: Fields) {
+  return z.array(z.strictObject(fields));
+}
+
 export const descriptor = z.looseObject({ mediaType: z.string(), digest, size: bytes });
 
 export const registryRef = z.strictObject({
@@ -33,22 +38,18 @@ const tally = z.strictObject({ count, bytes });
 
 /** Shared by pull, copy and push. */
 export const transferReport = {
-  refs: z
-    .array(
-      z.strictObject({
-        ref: z.union([z.union([registryRef, pathRef]), z.string()]),
-        resolved: descriptor.describe("what the reference resolves to; the cache stores it by this descriptor"),
-        descriptor: descriptor.describe("what was transferred: the manifest of the platform if one was chosen"),
-        platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
-        missing: z
-          .array(descriptor)
-          .optional()
-          .describe("manifests of the index that the source does not have; the others were transferred"),
-        tag: z.string().optional(),
-        reference: z.string().describe("the complete reference of the result, which any command accepts"),
-      }),
-    )
-    .describe("transferred references, with their names at the destination"),
+  refs: listOf({
+    ref: z.union([z.union([registryRef, pathRef]), z.string()]),
+    resolved: descriptor.describe("what the reference resolves to; the cache stores it by this descriptor"),
+    descriptor: descriptor.describe("what was transferred: the manifest of the platform if one was chosen"),
+    platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
+    missing: z
+      .array(descriptor)
+      .optional()
+      .describe("manifests of the index that the source does not have; the others were transferred"),
+    tag: z.string().optional(),
+    reference: z.string().describe("the complete reference of the result, which any command accepts"),
+  }).describe("transferred references, with their names at the destination"),
   fetched: tally.describe("blobs fetched from the source; bytes that were received"),
   resumed: tally.describe("blobs resumed from an earlier transfer; bytes that were not fetched again"),
   inlined: tally.describe("blobs embedded in manifests"),
@@ -60,14 +61,14 @@ export const transferReport = {
   mounted: tally.describe("blobs mounted from another repository of the destination"),
   skipped: tally.describe("blobs that the destination already had"),
   foreign: tally.describe("foreign layers, which were not transferred"),
-  referrers: z
-    .array(z.strictObject({ descriptor, tag: z.string().optional() }))
-    .describe("transferred referrers, such as signatures; with a tag if that tag links them to the image"),
+  referrers: listOf({ descriptor, tag: z.string().optional() }).describe(
+    "transferred referrers, such as signatures; with a tag if that tag links them to the image",
+  ),
   manifests: z.strictObject({ count, bytes, fetched: count, fetchedBytes: bytes }),
   durationMs: duration,
   warnings: z.array(z.string()),
 };
 
-export const skipped = z
-  .array(z.strictObject({ digest, size: bytes, reason: z.string() }))
-  .describe("motes that were not removed, with the reason: an error code, `pinned` or `leased`");
+export const skipped = listOf({ digest, size: bytes, reason: z.string() }).describe(
+  "motes that were not removed, with the reason: an error code, `pinned` or `leased`",
+);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bytes, count, digest, duration } from "./parts.js";
+import { bytes, count, digest, duration, listOf } from "./parts.js";
 
 /** What was done with an image by `mote sync`. */
 export const syncedImage = {
@@ -17,19 +17,16 @@ export const syncedImage = {
 
 export const syncReport = z.strictObject({
   destination: z.string(),
-  images: z.array(z.strictObject(syncedImage)),
-  removed: z.array(
-    z.strictObject({
-      destination: z.string(),
-      state: z.enum(["removed", "planned", "kept"]),
-      reason: z.string().optional(),
-    }),
-  ),
+  images: listOf(syncedImage),
+  removed: listOf({
+    destination: z.string(),
+    state: z.enum(["removed", "planned", "kept"]),
+    reason: z.string().optional(),
+  }),
   failed: count,
   blobs: count,
   bytes,
-  unreadable: z
-    .array(z.strictObject({ path: z.string(), lines: count, firstLine: count.describe("from 1") }))
+  unreadable: listOf({ path: z.string(), lines: count, firstLine: count.describe("from 1") })
     .optional()
     .describe("lines of exports (--without) that were ignored, because they are not valid"),
   dryRun: z.boolean(),

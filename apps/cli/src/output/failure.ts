@@ -1,6 +1,5 @@
 import { MoteError, messageOf, redactUrls } from "@mote/core";
 import { UsageError } from "../input/usage-error.js";
-import { ConfigError } from "../settings/config-error.js";
 import { type Color, jsonText, oneLine } from "./output.js";
 import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 
@@ -30,9 +29,7 @@ interface FailureOptions {
 export function reportFailure(error: unknown, { json, cache, color, interrupted }: FailureOptions): number {
   const { code, message, details } = describe(error, interrupted);
   if (json) {
-    process.stderr.write(
-      jsonText({ error: { code, message, ...(details ? { details: withoutSecrets(details) } : {}) } }),
-    );
+    process.stderr.write(jsonText({ error: { code, message, details: details && withoutSecrets(details) } }));
   } else {
     const { isReplaceable, missing }: Record<string, unknown> = { ...details };
     // No option replaces what is not replaceable, or provides a platform that the source lacks; some messages have their own advice.
@@ -64,8 +61,7 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
   }
   const message = oneLine(messageOf(error));
   if (error instanceof UsageError) return { code: "MOTE_USAGE", message };
-  if (MoteError.isInstance(error) || error instanceof ConfigError)
-    return { code: error.code, message, details: error.details };
+  if (MoteError.isInstance(error)) return { code: error.code, message, details: error.details };
   return { code: "MOTE_UNEXPECTED", message };
 }
 

@@ -6,8 +6,10 @@ import {
   type InventoryRoot,
   lastUses,
   MoteError,
+  type PruneReport,
   rootsOf,
 } from "@mote/core";
+import { formatBytes } from "./quantity.js";
 
 /** A line of `mote ls`: a name, a manifest without one, or a blob. */
 export interface ListedItem {
@@ -80,18 +82,9 @@ function moteItem(
   mote: InventoryMote,
   { name, partOf, usedMs }: Pick<ListedItem, "name" | "partOf" | "usedMs">,
 ): ListedItem {
-  const { digest, kind, size, storedMs, isPinned } = mote;
-  return {
-    digest,
-    name,
-    kind,
-    bytes: size,
-    usedMs,
-    storedMs,
-    isPinned,
-    partOf,
-    refersTo: subjectOf(inventory, digest),
-  };
+  const { digest, kind, size: bytes, storedMs, isPinned } = mote;
+  const refersTo = subjectOf(inventory, digest);
+  return { digest, name, kind, bytes, usedMs, storedMs, isPinned, partOf, refersTo };
 }
 
 /** Shortens a digest to its algorithm and twelve digits. */
@@ -104,14 +97,14 @@ export function notCached(dir: string | undefined, digest: Digest): MoteError {
   return new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
 }
 
+/** Returns the line for a mote that was not removed, with the reason. */
+export function skippedLine({ digest, size, reason, holder }: PruneReport["skipped"][number]): string {
+  return `skipped ${digest}, ${formatBytes(size)}: ${reason === "leased" && holder !== undefined ? `in use by ${holder}` : reason}`;
+}
+
 /** Returns the fields of a mote that the JSON documents of `ls` and `info` share. */
 export function moteDocument(mote: InventoryMote, usedMs: number | undefined, partOf: readonly string[]) {
   const { digest, size, kind, mediaType, names, isPinned, isVerified, storedMs, referredBy } = mote;
-  return {
-    ...{ digest, size, kind, mediaType, tags: names, pinned: isPinned },
-    ...(isVerified === undefined ? {} : { verified: isVerified }),
-    ...(usedMs === undefined ? {} : { usedMs }),
-    ...(storedMs === undefined ? {} : { storedMs }),
-    ...{ referredBy, partOf },
-  };
+  const known = { verified: isVerified, usedMs, storedMs };
+  return { digest, size, kind, mediaType, tags: names, pinned: isPinned, ...known, referredBy, partOf };
 }

@@ -29,6 +29,12 @@ export function parseDurationMs(text: string): number {
   return parseQuantity(text, timeUnits, "a time, such as 12h or 30d");
 }
 
+/** Parses the value of an option that is a count of at least 1. @throws UsageError */
+export function countFromOne(option: string, text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new UsageError(`${option} ${text} is not valid; use a number from 1`);
+}
+
 function parseQuantity(text: string, units: Readonly<Record<string, number>>, wanted: string): number {
   const match = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]{0,3})$/i.exec(text.trim());
   const unit = units[match?.[2]?.toLowerCase() ?? "-"];

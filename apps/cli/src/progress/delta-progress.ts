@@ -4,7 +4,7 @@ import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";
 import { type Progress, screen, totalParts } from "./transfer-progress.js";
 import { TransferState } from "./transfer-state.js";
-import { WaitLog } from "./wait-log.js";
+import { waitLog } from "./wait-log.js";
 import { workLine } from "./work-progress.js";
 
 interface DeltaProgressShown extends Progress {
@@ -31,7 +31,7 @@ export function showDelta(out: Output): DeltaProgressShown {
         ? [...totalParts(transfer, rate, nowMs), transfer.waits.line(nowMs) ?? []].flat().join(", ")
         : workLine(work(making), rate, nowMs),
   });
-  const log = new WaitLog(out);
+  const logWait = waitLog(out);
   return {
     onEvent(event) {
       const nowMs = Date.now();
@@ -42,13 +42,13 @@ export function showDelta(out: Output): DeltaProgressShown {
         making = undefined;
       }
       transfer.take(event, nowMs);
-      log.take(event, transfer.waits, nowMs);
+      logWait(event, transfer.waits, nowMs);
       out.event(event);
     },
     onProgress(progress) {
       if (making === undefined) rate = new Rate();
       making = progress;
     },
-    end,
+    ...{ end, [Symbol.dispose]: end },
   };
 }

@@ -6,11 +6,11 @@ import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { SyncState, shareOf } from "./sync-state.js";
 import { draw } from "./ticker.js";
-import { WaitLog } from "./wait-log.js";
+import { waitLog } from "./wait-log.js";
 
 type SyncCalls = Pick<NonNullable<Parameters<OpenMote["sync"]>[2]>, "onFound" | "onImage" | "onEvent">;
 
-interface SyncProgress extends Required<SyncCalls> {
+interface SyncProgress extends Required<SyncCalls>, Disposable {
   /** Erases the progress from the terminal. Idempotent. */
   end(): void;
 }
@@ -22,7 +22,7 @@ const narrowestBar = 6;
 export function showSync(out: Output, { label }: { readonly label: string }): SyncProgress {
   const state = new SyncState();
   const rate = new Rate();
-  const log = new WaitLog(out);
+  const logWait = waitLog(out);
   const end = draw(out, {
     lines: (nowMs, columns) => syncScreen(state, rate, { label, nowMs, columns, style: out.noteStyle }),
     line: (nowMs) => [label, ...runParts(state, rate, nowMs), state.waits.line(nowMs) ?? []].flat().join(", "),
@@ -35,14 +35,14 @@ export function showSync(out: Output, { label }: { readonly label: string }): Sy
     onEvent(event, image) {
       const nowMs = Date.now();
       state.take(event, image, nowMs);
-      log.take(event, state.waits, nowMs);
+      logWait(event, state.waits, nowMs);
       out.event({ ...event, image: image.source });
     },
     onImage(image, { done, images }) {
       state.finish(image, done);
       out.event({ type: "image", done, images, ...image });
     },
-    end,
+    ...{ end, [Symbol.dispose]: end },
   };
 }
 

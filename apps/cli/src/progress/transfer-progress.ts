@@ -6,9 +6,9 @@ import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";
 import { type ActiveBlob, TransferState } from "./transfer-state.js";
-import { WaitLog } from "./wait-log.js";
+import { waitLog } from "./wait-log.js";
 
-export interface Progress {
+export interface Progress extends Disposable {
   readonly onEvent: (event: TransferEvent) => void;
   /** Erases the progress from the terminal. Idempotent. */
   end(): void;
@@ -26,15 +26,15 @@ export function showProgress(out: Output): Progress {
     lines: (nowMs, columns) => screen(state, rate, { nowMs, columns, style: out.noteStyle }),
     line: (nowMs) => [...totalParts(state, rate, nowMs), state.waits.line(nowMs) ?? []].flat().join(", "),
   });
-  const log = new WaitLog(out);
+  const logWait = waitLog(out);
   return {
     onEvent(event) {
       const nowMs = Date.now();
       state.take(event, nowMs);
-      log.take(event, state.waits, nowMs);
+      logWait(event, state.waits, nowMs);
       out.event(event);
     },
-    end,
+    ...{ end, [Symbol.dispose]: end },
   };
 }
 

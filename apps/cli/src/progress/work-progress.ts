@@ -13,7 +13,7 @@ interface WorkState {
   readonly totalBytes?: number | undefined;
 }
 
-interface Work {
+interface Work extends Disposable {
   update(state: WorkState): void;
   /** Erases the progress from the terminal. Idempotent. */
   end(): void;
@@ -31,7 +31,7 @@ export function showWork(out: Output, words: { readonly label: string; readonly 
     update(now) {
       state = now;
     },
-    end,
+    ...{ end, [Symbol.dispose]: end },
   };
 }
 

@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { hasCode } from "@mote/core";
 import type { Context } from "../context.js";
+import { UsageError } from "../input/usage-error.js";
 import { openCache, openExchange, openPasswordAccess } from "../wire.js";
 import { AccessLog } from "./access-log.js";
 import type { ServePlan } from "./serve-plan.js";
@@ -23,13 +25,17 @@ export async function serveCache(
   const running = new AbortController();
   await using mote = await openCache({ ...context, signal: running.signal }, maxSize === undefined ? {} : { maxSize });
   const log = plan.accessLog ? new AccessLog() : undefined;
-  await using server = await mote.serve({
+  const serving = mote.serve({
     ...plan.server,
     fleetSecret: plan.fleetSecret,
     access,
     version: MOTE_VERSION,
     exchange: worker && (await openExchange()),
     ...(log === undefined ? {} : { onRequest: (request) => log.add(request) }),
+  });
+  await using server = await serving.catch((error: unknown) => {
+    // Only --upstream and --default are references.
+    throw hasCode(error, "MOTE_INVALID_REFERENCE") ? new UsageError(error.message) : error;
   });
   const reload = () => {
     server.reloadTls();

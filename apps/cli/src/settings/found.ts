@@ -1,7 +1,6 @@
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { homeFolders } from "@mote/core";
-import { ConfigError } from "./config-error.js";
+import { homeFolders, MoteError } from "@mote/core";
 import { type Key, keySpec } from "./keys.js";
 import { cacheLocation, isBucket, path, tier } from "./kinds.js";
 
@@ -22,7 +21,7 @@ export interface ConfigFile {
 /** The settings of one layer. */
 export type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
-/** Returns the value. A path becomes absolute: `~` is the home directory, other paths are relative to `folder`. @throws ConfigError */
+/** Returns the value. A path becomes absolute: `~` is the home directory, other paths are relative to `folder`. @throws MOTE_CONFIG */
 export function located(name: Key, value: unknown, folder: string, env: NodeJS.ProcessEnv): unknown {
   if (typeof value !== "string") return value;
   const { kind } = keySpec(name);
@@ -32,9 +31,8 @@ export function located(name: Key, value: unknown, folder: string, env: NodeJS.P
   if (value !== "~" && !value.startsWith("~/")) return resolve(folder, value);
   const { home } = homeFolders(env, userInfo);
   if (home === undefined) {
-    throw new ConfigError(`cannot resolve ${name}=${value}: no home directory; set HOME or use an absolute path`, {
-      key: name,
-    });
+    const message = `cannot resolve ${name}=${value}: no home directory; set HOME or use an absolute path`;
+    throw new MoteError("MOTE_CONFIG", message, { details: { key: name } });
   }
   return join(home, value.slice(1));
 }

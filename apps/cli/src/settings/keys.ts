@@ -20,7 +20,8 @@ import {
 export interface KeySpec<T> {
   readonly kind: Kind<T>;
   readonly summary: string;
-  readonly variable: string;
+  /** The environment variable, unless it is the key in capitals, as in `MOTE_MAX_SIZE`. */
+  readonly variable?: string;
   /** The option that sets it, without dashes. */
   readonly flag?: string;
   /** Another option that does. */
@@ -48,7 +49,6 @@ const keys = {
     kind: tier,
     summary:
       "the tier behind the cache: missing content is fetched from it, and content fetched elsewhere is written to it",
-    variable: "MOTE_TIER",
     flag: "tier",
     byDefault: "none",
     example: "s3://ci-cache/mote",
@@ -56,7 +56,6 @@ const keys = {
   bic: key({
     kind: redis,
     summary: "the Redis for the blob-info cache, which many machines can share; the address may contain a password",
-    variable: "MOTE_BIC",
     flag: "bic",
     byDefault: "a database in the cache directory",
     example: "redis://redis.acme.dev:6379",
@@ -64,14 +63,12 @@ const keys = {
   maxSize: key({
     kind: size,
     summary: "limit on the size of the cache; after a pull, least recently used content is removed in the background",
-    variable: "MOTE_MAX_SIZE",
     byDefault: "no limit",
     example: "20GB",
   }),
   maxUnpacked: key({
     kind: size,
     summary: "limit on the unpacked size of an artifact's directories or of a compressed archive",
-    variable: "MOTE_MAX_UNPACKED",
     flag: "max-unpacked",
     byDefault: "100GiB",
     example: "1TB",
@@ -79,7 +76,6 @@ const keys = {
   maxEntries: key({
     kind: wholeNumber(1, 999_999_999),
     summary: "limit on the number of files, directories and links in an artifact's directories",
-    variable: "MOTE_MAX_ENTRIES",
     byDefault: "2000000",
     example: 5_000_000,
   }),
@@ -87,14 +83,12 @@ const keys = {
     kind: choice(["visible", "grouped", "synced"]),
     summary:
       "what is synced to disk when a blob is committed: nothing (visible), its data (grouped), or its data and its name (synced)",
-    variable: "MOTE_DURABILITY",
     byDefault: "grouped",
     example: "grouped",
   }),
   platform: key({
     kind: platform,
     summary: "transfer only the images of an index that best match these platforms",
-    variable: "MOTE_PLATFORM",
     flag: "platform",
     byDefault: "all platforms",
     example: "linux/amd64",
@@ -103,7 +97,6 @@ const keys = {
   concurrency: key({
     kind: wholeNumber(1, 64),
     summary: "number of blobs transferred in parallel",
-    variable: "MOTE_CONCURRENCY",
     flag: "concurrency",
     byDefault: "chosen automatically",
     example: 4,
@@ -112,7 +105,6 @@ const keys = {
   connectionsPerBlob: key({
     kind: wholeNumber(1, 16),
     summary: "maximum number of connections for a blob of 1 GiB or more; one is added only while that is faster",
-    variable: "MOTE_CONNECTIONS_PER_BLOB",
     flag: "connections-per-blob",
     byDefault: "6",
     example: 4,
@@ -121,7 +113,6 @@ const keys = {
   withReferrers: key({
     kind: yesOrNo,
     summary: "whether referrers, such as signatures and attestations, are transferred with their image",
-    variable: "MOTE_WITH_REFERRERS",
     flag: "with-referrers",
     byDefault: "false",
     example: true,
@@ -131,7 +122,6 @@ const keys = {
     kind: rates,
     summary:
       "limit on the bytes per second that a command reads, and on those that it sends to registries; or on those of each of these registries. For mote serve, a limit on what it reads from upstreams",
-    variable: "MOTE_MAX_RATE",
     flag: "limit-rate",
     otherFlag: "max-rate",
     byDefault: "no limit",
@@ -141,7 +131,6 @@ const keys = {
   retries: key({
     kind: wholeNumber(0, 20),
     summary: "number of times a request is retried after a temporary error",
-    variable: "MOTE_RETRIES",
     byDefault: "4",
     example: 6,
     inProject: true,
@@ -149,7 +138,6 @@ const keys = {
   connectTimeout: key({
     kind: time,
     summary: "time limit for connecting to a registry",
-    variable: "MOTE_CONNECT_TIMEOUT",
     byDefault: "10s",
     example: "5s",
     inProject: true,
@@ -157,7 +145,6 @@ const keys = {
   answerTimeout: key({
     kind: time,
     summary: "time limit for a registry to start its response to a read request",
-    variable: "MOTE_ANSWER_TIMEOUT",
     byDefault: "the idle timeout if it is set, otherwise 30s",
     example: "20s",
     inProject: true,
@@ -165,7 +152,6 @@ const keys = {
   idleTimeout: key({
     kind: time,
     summary: "time for which a registry may send nothing",
-    variable: "MOTE_IDLE_TIMEOUT",
     byDefault: "1m",
     example: "30s",
     inProject: true,
@@ -173,7 +159,6 @@ const keys = {
   fallbackAfter: key({
     kind: time,
     summary: "time after which a cached image is used if its registry has not responded",
-    variable: "MOTE_FALLBACK_AFTER",
     byDefault: "7s",
     example: "3s",
     inProject: true,
@@ -182,7 +167,6 @@ const keys = {
     kind: size,
     summary:
       "minimum transfer rate of a registry in bytes per second, averaged over the idle timeout; 0 means no minimum",
-    variable: "MOTE_MIN_RATE",
     byDefault: "1KiB",
     example: "4KiB",
     inProject: true,
@@ -190,7 +174,6 @@ const keys = {
   plainHttp: key({
     kind: hosts,
     summary: "registries to use HTTP with instead of TLS; loopback addresses always use HTTP",
-    variable: "MOTE_PLAIN_HTTP",
     flag: "plain-http",
     byDefault: "none",
     example: ["registry.lan:5000"],
@@ -198,7 +181,6 @@ const keys = {
   insecure: key({
     kind: hosts,
     summary: "registries whose certificates are not verified",
-    variable: "MOTE_INSECURE",
     flag: "insecure",
     byDefault: "none",
     example: ["registry.lan"],
@@ -206,7 +188,6 @@ const keys = {
   ca: key({
     kind: path,
     summary: "PEM file of certificate authorities to trust instead of the default ones",
-    variable: "MOTE_CA",
     flag: "ca",
     byDefault: "those of Node, NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the system",
     example: "/etc/ssl/acme.pem",
@@ -214,7 +195,6 @@ const keys = {
   cert: key({
     kind: path,
     summary: "PEM file of the client certificate for registries",
-    variable: "MOTE_CERT",
     flag: "cert",
     byDefault: "none",
     example: "~/.config/mote/client.pem",
@@ -222,7 +202,6 @@ const keys = {
   key: key({
     kind: path,
     summary: "PEM file of the private key of the client certificate",
-    variable: "MOTE_KEY",
     flag: "key",
     byDefault: "none",
     example: "~/.config/mote/client.key",
@@ -230,7 +209,6 @@ const keys = {
   certsDir: key({
     kind: path,
     summary: "directory of certificates by host: HOST/*.crt to trust, HOST/NAME.cert and HOST/NAME.key for the client",
-    variable: "MOTE_CERTS_DIR",
     byDefault:
       "those of Podman and Docker, in ~/.config/containers, /etc/containers, ~/.docker and /etc/docker, in this order",
     example: "/etc/mote/certs.d",
@@ -245,7 +223,6 @@ const keys = {
   mirrors: key({
     kind: mirrors,
     summary: "mirrors to pull from before the registry, by prefix of the reference",
-    variable: "MOTE_MIRRORS",
     flag: "mirror",
     byDefault: "none",
     example: { "docker.io": ["mirror.acme.dev"] },
@@ -253,7 +230,6 @@ const keys = {
   allowHost: key({
     kind: hostNames,
     summary: "host names that mote serve accepts requests for, besides IP addresses and localhost",
-    variable: "MOTE_ALLOW_HOST",
     flag: "allow-host",
     byDefault: "none on loopback addresses, otherwise any",
     example: ["mirror.acme.dev"],
@@ -261,7 +237,6 @@ const keys = {
   maxConnections: key({
     kind: wholeNumber(1, 1_000_000),
     summary: "limit on simultaneous connections of mote serve",
-    variable: "MOTE_MAX_CONNECTIONS",
     flag: "max-connections",
     byDefault: "4096, or fewer if the process cannot open twice as many files",
     example: 500,
@@ -269,7 +244,6 @@ const keys = {
   writeTimeout: key({
     kind: time,
     summary: "time after which mote serve disconnects a client that reads nothing",
-    variable: "MOTE_WRITE_TIMEOUT",
     flag: "write-timeout",
     byDefault: "1m",
     example: "30s",
@@ -277,7 +251,6 @@ const keys = {
   advertise: key({
     kind: serverUrl,
     summary: "the URL at which the other mirrors of a fleet reach this mote serve",
-    variable: "MOTE_ADVERTISE",
     flag: "advertise",
     byDefault: "none: this mirror fetches alone",
     example: "http://10.0.0.7:5000",
@@ -285,7 +258,6 @@ const keys = {
   fleetSecret: key({
     kind: path,
     summary: "file of the secret that the mirrors of a fleet share",
-    variable: "MOTE_FLEET_SECRET",
     flag: "fleet-secret",
     byDefault: "the first mirror creates it and stores it in the bucket or Redis",
     example: "/etc/mote/fleet-secret",
@@ -293,7 +265,6 @@ const keys = {
   color: key({
     kind: choice(["auto", "always", "never"]),
     summary: "whether output is colored; if it is not set, NO_COLOR and FORCE_COLOR decide",
-    variable: "MOTE_COLOR",
     flag: "color",
     byDefault: "auto",
     example: "never",
@@ -313,6 +284,7 @@ export function isKey(text: string): text is Key {
   return Object.hasOwn(keys, text);
 }
 
-export function keySpec(name: Key): KeySpec<unknown> {
-  return keys[name];
+export function keySpec(name: Key): KeySpec<unknown> & { readonly variable: string } {
+  const variable = `MOTE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return { variable, ...keys[name] };
 }

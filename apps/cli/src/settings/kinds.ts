@@ -1,4 +1,4 @@
-import { formatPlatform, parsePlatform } from "@mote/core";
+import { formatPlatform, isRecord, parsePlatform } from "@mote/core";
 import { parseBytes, parseDurationMs } from "../output/quantity.js";
 
 /** The kind of value of a setting. Both parsers throw an Error for a value that is not valid. */
@@ -159,11 +159,7 @@ export const hosts: Kind<Hosts> = {
     if (given === "false" || given === "0") return false;
     return given.split(",").map((one) => matching(one.trim(), host));
   },
-  fromJson(value) {
-    if (typeof value === "boolean") return value;
-    if (!Array.isArray(value)) throw new TypeError("not a list");
-    return value.map((one) => matching(one, host));
-  },
+  fromJson: (value) => (typeof value === "boolean" ? value : listOf(value, host)),
   schema: { anyOf: [{ type: "boolean" }, { type: "array", items: { type: "string" } }] },
 };
 
@@ -181,7 +177,7 @@ export const rates: Kind<Rates> = {
     );
   },
   fromJson(value) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return rate(value);
+    if (!isRecord(value)) return rate(value);
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [matching(name, host), rate(one)]));
   },
   schema: {
@@ -204,10 +200,7 @@ const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?(:\d{1,5})
 export const hostNames: Kind<readonly string[]> = {
   expected: "host names, such as mirror.lan or mirror.lan:5000",
   fromText: (given) => given.split(/[\s,]+/).map((one) => matching(one, hostName)),
-  fromJson(value) {
-    if (!Array.isArray(value)) throw new TypeError("not a list");
-    return value.map((one) => matching(one, hostName));
-  },
+  fromJson: (value) => listOf(value, hostName),
   schema: { type: "array", items: { type: "string" } },
 };
 
@@ -224,7 +217,7 @@ export const mirrors: Kind<Mirrors> = {
     return found;
   },
   fromJson(value) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("not an object");
+    if (!isRecord(value)) throw new TypeError("not an object");
     return Object.fromEntries(
       Object.entries(value).map(([prefix, urls]) => [prefix, (Array.isArray(urls) ? urls : [urls]).map(text)]),
     );
@@ -238,6 +231,11 @@ export const mirrors: Kind<Mirrors> = {
 function matching(value: unknown, pattern: RegExp): string {
   if (typeof value !== "string" || !pattern.test(value)) throw new RangeError("not of this form");
   return value;
+}
+
+function listOf(value: unknown, pattern: RegExp): string[] {
+  if (!Array.isArray(value)) throw new TypeError("not a list");
+  return value.map((one) => matching(one, pattern));
 }
 
 function text(value: unknown): string {

@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { homeFolders, redactUrl } from "@mote/core";
+import { homeFolders, MoteError, redactUrl } from "@mote/core";
 import { camelCase } from "../input/camel-case.js";
 import { UsageError } from "../input/usage-error.js";
-import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located, type Origin } from "./found.js";
 import { type Key, keyNames, keySpec, type SettingValues } from "./keys.js";
 
@@ -26,7 +25,7 @@ export interface Surroundings {
 
 /**
  * Loads the settings from flags, the environment, the project's file and the user's file, in this order of precedence.
- * @throws UsageError for a flag, ConfigError for a variable or a file
+ * @throws UsageError for a flag, MOTE_CONFIG for a variable or a file
  */
 export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<LoadedSettings> {
   const files = configFiles(env, cwd);
@@ -50,9 +49,8 @@ function configFiles(env: NodeJS.ProcessEnv, cwd: string): ConfigFile[] {
   const project = nearestProjectFile(cwd);
   const named = env.MOTE_CONFIG;
   if (named && !existsSync(resolve(cwd, named))) {
-    throw new ConfigError(`MOTE_CONFIG=${named}: the file does not exist; create it or unset MOTE_CONFIG`, {
-      variable: "MOTE_CONFIG",
-    });
+    const message = `MOTE_CONFIG=${named}: the file does not exist; create it or unset MOTE_CONFIG`;
+    throw new MoteError("MOTE_CONFIG", message, { details: { variable: "MOTE_CONFIG" } });
   }
   const { config } = homeFolders(env, userInfo);
   const user = named ? resolve(cwd, named) : config && join(config, "mote", "config.json");
@@ -72,40 +70,41 @@ function nearestProjectFile(cwd: string): string | undefined {
 
 function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
   const found: Found = {};
-  for (const name of keyNames) {
-    const { variable, kind } = keySpec(name);
+  for (const key of keyNames) {
+    const { variable } = keySpec(key);
     const text = env[variable];
     if (text === undefined || text === "") continue;
-    let value: unknown;
-    try {
-      value = kind.fromText(text);
-    } catch {
-      throw new ConfigError(`${variable}="${redactUrl(text)}" is not valid; use ${kind.expected}`, {
-        variable,
-        key: name,
-      });
-    }
-    found[name] = { value: located(name, value, cwd, env), origin: { layer: "environment", where: variable } };
+    const value = parsed(key, text, (expected) => {
+      const message = `${variable}="${redactUrl(text)}" is not valid; use ${expected}`;
+      return new MoteError("MOTE_CONFIG", message, { details: { variable, key } });
+    });
+    found[key] = { value: located(key, value, cwd, env), origin: { layer: "environment", where: variable } };
   }
   return found;
 }
 
 function fromFlags(flags: Surroundings["flags"], { env, cwd }: Pick<Surroundings, "env" | "cwd">): Found {
   const found: Found = {};
-  for (const name of keyNames) {
-    const { flag: first, otherFlag, kind } = keySpec(name);
+  for (const key of keyNames) {
+    const { flag: first, otherFlag } = keySpec(key);
     const givenBy = (flag: string) => flags[flag] ?? flags[camelCase(flag)];
     const flag = [first, otherFlag].find((each) => each !== undefined && givenBy(each) !== undefined);
     const given = flag && givenBy(flag);
     if (flag === undefined || given === undefined || given === false) continue;
     const text = Array.isArray(given) ? given.join(" ") : String(given);
-    let value: unknown;
-    try {
-      value = kind.fromText(text);
-    } catch {
-      throw new UsageError(`--${flag} ${redactUrl(text)} is not valid; use ${kind.expected}`);
-    }
-    found[name] = { value: located(name, value, cwd, env), origin: { layer: "flag", where: `--${flag}` } };
+    const value = parsed(key, text, (expected) => {
+      return new UsageError(`--${flag} ${redactUrl(text)} is not valid; use ${expected}`);
+    });
+    found[key] = { value: located(key, value, cwd, env), origin: { layer: "flag", where: `--${flag}` } };
   }
   return found;
+}
+
+function parsed(key: Key, text: string, failure: (expected: string) => Error): unknown {
+  const { kind } = keySpec(key);
+  try {
+    return kind.fromText(text);
+  } catch {
+    throw failure(kind.expected);
+  }
 }

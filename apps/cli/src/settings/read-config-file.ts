@@ -1,15 +1,14 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { readRegularFile, reasonOf } from "@mote/core";
+import { MoteError, readRegularFile, reasonOf } from "@mote/core";
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { suggestion } from "../input/nearest.js";
-import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located } from "./found.js";
 import { isKey, type Key, keyNames, keySpec } from "./keys.js";
 
 const maxConfigBytes = 1024 * 1024;
 
-/** Reads the settings of a configuration file. @throws ConfigError with the file, the line and the key */
+/** Reads the settings of a configuration file. @throws MOTE_CONFIG with the file, the line and the key */
 export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessEnv): Found {
   const text = read(path);
   const errors: ParseError[] = [];
@@ -17,7 +16,8 @@ export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessE
   const [parseError] = errors;
   const fail = (offset: number, message: string, key?: string) => {
     const line = text.slice(0, offset).split("\n").length;
-    return new ConfigError(`${path}:${line}: ${message}`, { file: path, line, ...(key === undefined ? {} : { key }) });
+    const details = { file: path, line, ...(key === undefined ? {} : { key }) };
+    return new MoteError("MOTE_CONFIG", `${path}:${line}: ${message}`, { details });
   };
   if (parseError !== undefined)
     throw fail(parseError.offset, `not valid JSON: ${inWords(printParseErrorCode(parseError.error))}`);
@@ -40,7 +40,7 @@ export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessE
   return found;
 }
 
-function readValue(name: Key, node: Node, fail: (message: string) => ConfigError): unknown {
+function readValue(name: Key, node: Node, fail: (message: string) => MoteError): unknown {
   const { kind } = keySpec(name);
   try {
     return kind.fromJson(getNodeValue(node));
@@ -59,11 +59,8 @@ function read(path: string): string {
     const bytes = readRegularFile(path, fs, maxConfigBytes);
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).replace(/^\uFEFF/, " ");
   } catch (cause) {
-    throw new ConfigError(
-      `cannot read ${path}: ${reasonOf(cause)}; check the file and its permissions`,
-      { file: path },
-      { cause },
-    );
+    const message = `cannot read ${path}: ${reasonOf(cause)}; check the file and its permissions`;
+    throw new MoteError("MOTE_CONFIG", message, { cause, details: { file: path } });
   }
 }
 

@@ -10,7 +10,7 @@ export const du = command({
     "UNSHARED is the space that removing the item would free. SHARED is the space that it shares with others. On a terminal, a bar shows the item's share of the cache: solid for unshared, light for shared space.",
   ],
   options: {
-    by: { value: "LEVEL", default: "image", summary: `the level of detail: ${levels.join(", ")}`, completes: levels },
+    by: { value: "LEVEL", default: "image", summary: `the level of detail: ${levels.join(", ")}`, choices: levels },
   },
   examples: [
     { line: "mote du", does: "Show the disk usage of each image" },

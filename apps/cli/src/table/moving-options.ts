@@ -44,7 +44,7 @@ export const deltaOption = {
     value: "WHEN",
     summary:
       "rebuild layers from cached content or a delta instead of fetching them: auto, if the network is slower (default), always or never",
-    completes: ["auto", "always", "never"],
+    choices: ["auto", "always", "never"],
   },
 } as const satisfies Options;
 

@@ -48,7 +48,7 @@ export const pull = command({
     into: {
       value: "TOOL",
       summary: "place the files of a model where this tool looks for them: ollama, hf (Hugging Face) or lmstudio",
-      completes: ["ollama", "hf", "lmstudio"],
+      choices: ["ollama", "hf", "lmstudio"],
     },
     link: { summary: "into a directory: create read-only hard links to cached files that cannot be cloned" },
   },

@@ -26,6 +26,7 @@ export const sync = command({
     sort: {
       value: "KEY",
       summary: "how --newest orders tags: by version or by time (default version)",
+      choices: ["version", "time", "semver"],
       completes: ["version", "time"],
     },
     rename: {

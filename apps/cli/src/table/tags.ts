@@ -1,6 +1,6 @@
 import { command } from "../input/command.js";
 
-const orders = ["name", "semver", "time"];
+const orders = ["name", "semver", "time"] as const;
 
 export const tags = command({
   name: "tags",
@@ -19,7 +19,7 @@ export const tags = command({
       many: true,
       summary: "list only tags that match; `!GLOB` excludes tags; repeatable",
     },
-    sort: { value: "KEY", summary: `sort by ${orders.join(", ")} (default name)`, completes: orders },
+    sort: { value: "KEY", summary: `sort by ${orders.join(", ")} (default name)`, choices: orders },
     limit: { value: "N", summary: "list at most N tags, after sorting" },
     offline: { summary: "contact no registry: list the cached tags of the repository" },
   },
