@@ -4,6 +4,7 @@ import { UsageError } from "../input/usage-error.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { openCache, type PlacedModel } from "../wire.js";
+import { moveSettings } from "./move-settings.js";
 import type { PullOptions } from "./pull-options.js";
 
 /** Places the files of a model where a tool looks for them. */
@@ -13,7 +14,7 @@ export async function pullInto(
   destination: string | undefined,
   { into, offline = false, ...options }: PullOptions & { readonly into: string },
 ): Promise<void> {
-  const { out, signal, settings } = context;
+  const { out } = context;
   if (destination !== undefined) throw new UsageError(`cannot combine --into with the destination ${destination}`);
   if (options.unpack !== undefined) throw new UsageError("cannot combine --into with --unpack");
   if (options.link) throw new UsageError("cannot combine --into with --link: files are links already where possible");
@@ -24,15 +25,11 @@ export async function pullInto(
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
   using progress = showProgress(out);
   const { report, ...placed } = await mote.place(source, into, {
-    signal,
+    ...moveSettings(context, options),
     onEvent: progress.onEvent,
     overwrite: options.force,
     preferCached: options.preferCached,
     only,
-    platform: options.allPlatforms ? undefined : settings.platform?.split(","),
-    concurrency: settings.concurrency,
-    connectionsPerBlob: settings.connectionsPerBlob,
-    maxRate: settings.maxRate,
   });
   out.result({ source, ...report, placed }, placedLines(placed));
 }

@@ -5,6 +5,7 @@ import { placedLines, warnOfSkipped } from "../output/placed-files.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { type Progress, showProgress } from "../progress/transfer-progress.js";
 import { bareDestination, goesToStdout, hasTransport, type MoveReport, openCache, parsePersonalRef } from "../wire.js";
+import { moveSettings } from "./move-settings.js";
 import type { PullOptions } from "./pull-options.js";
 
 export async function pull(
@@ -31,8 +32,8 @@ async function unpackImage(
   destination: string | undefined,
   { unpack, offline = false, ...options }: PullOptions & { readonly unpack: string },
 ): Promise<void> {
-  const { out, signal, settings } = context;
-  const platforms = settings.platform?.split(",") ?? [];
+  const { out } = context;
+  const { platform: platforms = [], ...moving } = moveSettings(context);
   if (destination !== undefined) throw new UsageError(`cannot combine --unpack with the destination ${destination}`);
   if (options.allPlatforms || platforms.length > 1)
     throw new UsageError("--unpack writes one platform; use --platform");
@@ -46,13 +47,10 @@ async function unpackImage(
   await using mote = await openCache(context, { cacheOptional: !offline, offline });
   using progress = showProgress(out);
   const { digest, platform, report, placed } = await mote.unpack(source, unpack, {
-    signal,
+    ...moving,
+    platform: platforms[0],
     onEvent: progress.onEvent,
     overwrite: options.force,
-    platform: platforms[0],
-    concurrency: settings.concurrency,
-    connectionsPerBlob: settings.connectionsPerBlob,
-    maxRate: settings.maxRate,
   });
   progress.end();
   warnOfSkipped(out, placed);
@@ -74,7 +72,7 @@ export async function transferImage(
   destination: string | undefined,
   options: PullOptions,
 ): Promise<void> {
-  const { out, signal, settings } = context;
+  const { out, settings } = context;
   if (options.allPlatforms && options.platform !== undefined) {
     throw new UsageError("cannot combine --platform with --all-platforms");
   }
@@ -95,7 +93,7 @@ export async function transferImage(
   await using mote = await openCache(context, { cacheOptional: destination !== undefined && !offline, offline });
   await transferWithProgress(context, { source }, destination, (onEvent) => {
     const transferOptions = {
-      signal,
+      ...moveSettings(context, options),
       onEvent,
       referrers: settings.withReferrers ?? false,
       overwrite: options.force ?? false,
@@ -103,10 +101,6 @@ export async function transferImage(
       preferCached: options.preferCached,
       delta: options.delta,
       only,
-      platform: options.allPlatforms ? undefined : settings.platform?.split(","),
-      concurrency: settings.concurrency,
-      connectionsPerBlob: settings.connectionsPerBlob,
-      maxRate: settings.maxRate,
     };
     if (destination === undefined) return mote.pull(source, undefined, transferOptions);
     return mote.copy(source, destination, transferOptions);

@@ -4,6 +4,7 @@ import type { Context } from "../context.js";
 import { parseAnnotation } from "../input/only-files.js";
 import { UsageError } from "../input/usage-error.js";
 import { archiveTransport, type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
+import { moveSettings } from "./move-settings.js";
 import { transferImage, transferWithProgress } from "./pull.js";
 
 interface PushOptions {
@@ -38,7 +39,7 @@ async function pushFiles(
   destination: string,
   options: PushOptions,
 ): Promise<void> {
-  const { out, signal, settings } = context;
+  const { out } = context;
   const { artifactType } = options;
   if (options.platform !== undefined || options.allPlatforms || options.withReferrers) {
     throw new UsageError("--platform, --all-platforms and --with-referrers apply to images, not to files");
@@ -53,19 +54,11 @@ async function pushFiles(
   await assertNoImages(files);
   if (await goesToStdout(destination)) out.leaveStdout();
   await using mote = await openCache(context, { cacheOptional: true });
-  const { concurrency, maxRate } = settings;
-  await transferWithProgress(context, { files }, destination, (onEvent) => {
-    const transferOptions = {
-      signal,
-      onEvent,
-      artifactType,
-      annotations,
-      overwrite: options.force,
-      concurrency,
-      maxRate,
-    };
-    return mote.pushFiles(files, destination, transferOptions);
-  });
+  const { platform: _, ...moving } = moveSettings(context);
+  const given = { ...moving, artifactType, annotations, overwrite: options.force };
+  await transferWithProgress(context, { files }, destination, (onEvent) =>
+    mote.pushFiles(files, destination, { ...given, onEvent }),
+  );
 }
 
 /** Asks what is meant by an archive of images without a media type. @throws UsageError */

@@ -18,6 +18,7 @@ import {
   type SyncSource,
   writeOutputFile,
 } from "../wire.js";
+import { moveSettings } from "./move-settings.js";
 
 interface SyncCommandOptions {
   readonly tags?: readonly string[];
@@ -45,7 +46,7 @@ export async function sync(
   destination: string,
   options: SyncCommandOptions,
 ): Promise<void> {
-  const { out, signal, settings } = context;
+  const { out, settings } = context;
   const { dryRun } = options;
   if (options.allPlatforms && options.platform !== undefined) {
     throw new UsageError("cannot combine --platform with --all-platforms");
@@ -67,16 +68,12 @@ export async function sync(
   await using mote = await openCache(context, { cacheOptional: true });
   using progress = showSync(out, { label: dryRun ? "planning" : "syncing" });
   const report = await mote.sync(source, destination, {
-    ...{ signal, newest, rename, partBytes, delta, dryRun, ...progress },
+    ...{ ...moveSettings(context, options), newest, rename, partBytes, delta, dryRun, ...progress },
     tags: options.tags,
     without: options.without,
     remove: options.delete,
     overwrite: options.force,
-    platform: options.allPlatforms ? undefined : settings.platform?.split(","),
     referrers: settings.withReferrers,
-    concurrency: settings.concurrency,
-    connectionsPerBlob: settings.connectionsPerBlob,
-    maxRate: settings.maxRate,
   });
   progress.end();
   if (options.junit !== undefined) {

@@ -77,96 +77,79 @@ export async function listArchive(reference: string, options: Cancellable = {}):
 }
 
 /** Reads all content of the images of a layout or an archive, and compares it with its digests. @throws as `listArchive` */
-export async function verifyArchive(reference: string, options: VerifyArchiveOptions = {}): Promise<ArchiveReport> {
+export async function verifyArchive(
+  reference: string,
+  { onProgress, signal }: VerifyArchiveOptions = {},
+): Promise<ArchiveReport> {
   await using content = await openContent(reference);
-  const check = new ContentCheck(content, options);
-  const incomplete: string[] = [];
-  const images = await content.images({ signal: options.signal });
-  const reliesOn = await content.reliesOn({ signal: options.signal });
+  const { readContentBelow } = await import("@mote/layout");
+  const images = await content.images({ signal });
+  const reliesOn = await content.reliesOn({ signal });
   const relied = new Set(reliesOn.map(({ digest }) => digest));
-  for (const { name, descriptor } of images) {
-    if (!(await check.image(descriptor, relied))) incomplete.push(name ?? descriptor.digest);
-  }
-  const { motes, bytes, damaged, missing } = check;
-  return {
-    images: images.length,
-    motes,
-    bytes,
-    damaged: [...damaged.values()],
-    missing: [...missing],
-    reliesOn,
-    incomplete,
-  };
-}
-
-class ContentCheck {
-  motes = 0;
-  bytes = 0;
-  readonly damaged = new Map<Digest, { readonly digest: Digest; readonly reason: string }>();
-  readonly missing = new Set<Digest>();
-  readonly #content: LayoutContent;
-  readonly #options: VerifyArchiveOptions;
+  const damaged = new Map<Digest, { readonly digest: Digest; readonly reason: string }>();
+  const missing = new Set<Digest>();
+  const incomplete: string[] = [];
   /** Whether the content of a digest is there and undamaged. */
-  readonly #checked = new Map<Digest, "good" | "bad" | "absent">();
+  const states = new Map<Digest, "good" | "bad" | "absent">();
+  let [motes, bytes] = [0, 0];
 
-  constructor(content: LayoutContent, options: VerifyArchiveOptions) {
-    this.#content = content;
-    this.#options = options;
-  }
-
-  /** Returns whether everything of an image is good, or relied on. */
-  async image(root: Descriptor, relied: ReadonlySet<Digest>): Promise<boolean> {
-    const { signal } = this.#options;
-    const { digest, mediaType } = root;
-    if (!isManifestType(mediaType)) {
-      // What it refers to is not known, so nothing of it can be called verified.
-      this.damaged.set(digest, { digest, reason: `${mediaType} is not a type of a manifest` });
-      return false;
-    }
-    const { readContentBelow } = await import("@mote/layout");
-    let isGood = true;
-    const { blobs } = await readContentBelow([root], async (descriptor) => {
-      const state = await this.#check(descriptor);
-      // Other platforms of an index may be absent.
-      if (state === "absent" && descriptor.digest === digest) this.missing.add(digest);
-      if (state === "bad" || (state === "absent" && descriptor.digest === digest)) isGood = false;
-      if (state !== "good" || !isManifestType(descriptor.mediaType)) return undefined;
-      return parseManifest(await this.#content.manifest(descriptor, { signal }), descriptor.mediaType);
-    });
-    for (const blob of blobs) {
-      const state = await this.#check(blob);
-      if (state === "good" || (state === "absent" && relied.has(blob.digest))) continue;
-      if (state === "absent") this.missing.add(blob.digest);
-      isGood = false;
-    }
-    return isGood;
-  }
-
-  async #check(descriptor: Descriptor): Promise<"good" | "bad" | "absent"> {
+  const read = async (descriptor: Descriptor) => {
     const { digest } = descriptor;
-    const known = this.#checked.get(digest);
-    if (known !== undefined) return known;
-    const state = await this.#read(descriptor);
-    this.#checked.set(digest, state);
-    if (state !== "absent") this.motes++;
-    this.#options.onProgress?.({ motes: this.motes, bytes: this.bytes });
-    return state;
-  }
-
-  async #read(descriptor: Descriptor): Promise<"good" | "bad" | "absent"> {
-    const { signal } = this.#options;
     try {
-      await using reader = await this.#content.blob(descriptor, { signal, reuse: true });
-      for await (const chunk of reader) this.bytes += chunk.byteLength;
+      await using reader = await content.blob(descriptor, { signal, reuse: true });
+      for await (const chunk of reader) bytes += chunk.byteLength;
       return "good";
     } catch (error) {
       signal?.throwIfAborted();
       if (isNotFound(error)) return "absent";
       if (!hasCode(error, "MOTE_CORRUPT", "MOTE_SIZE_MISMATCH", "MOTE_DIGEST_MISMATCH")) throw error;
-      this.damaged.set(descriptor.digest, { digest: descriptor.digest, reason: messageOf(error) });
+      damaged.set(digest, { digest, reason: messageOf(error) });
       return "bad";
     }
+  };
+
+  const check = async (descriptor: Descriptor) => {
+    const known = states.get(descriptor.digest);
+    if (known !== undefined) return known;
+    const state = await read(descriptor);
+    states.set(descriptor.digest, state);
+    if (state !== "absent") motes++;
+    onProgress?.({ motes, bytes });
+    return state;
+  };
+
+  /** Returns whether everything of an image is good, or relied on. */
+  const isGood = async (root: Descriptor) => {
+    const { digest, mediaType } = root;
+    if (!isManifestType(mediaType)) {
+      // What it refers to is not known, so nothing of it can be called verified.
+      damaged.set(digest, { digest, reason: `${mediaType} is not a type of a manifest` });
+      return false;
+    }
+    let good = true;
+    const { blobs } = await readContentBelow([root], async (descriptor) => {
+      const state = await check(descriptor);
+      // Other platforms of an index may be absent.
+      const isMissing = state === "absent" && descriptor.digest === digest;
+      if (isMissing) missing.add(digest);
+      if (state === "bad" || isMissing) good = false;
+      if (state !== "good" || !isManifestType(descriptor.mediaType)) return undefined;
+      return parseManifest(await content.manifest(descriptor, { signal }), descriptor.mediaType);
+    });
+    for (const blob of blobs) {
+      const state = await check(blob);
+      if (state === "good" || (state === "absent" && relied.has(blob.digest))) continue;
+      if (state === "absent") missing.add(blob.digest);
+      good = false;
+    }
+    return good;
+  };
+
+  for (const { name, descriptor } of images) {
+    if (!(await isGood(descriptor))) incomplete.push(name ?? descriptor.digest);
   }
+  const found = { damaged: [...damaged.values()], missing: [...missing], reliesOn, incomplete };
+  return { images: images.length, motes, bytes, ...found };
 }
 
 async function openContent(reference: string): Promise<LayoutContent & AsyncDisposable> {
