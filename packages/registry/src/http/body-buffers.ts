@@ -9,7 +9,7 @@ const mostSpareBytes = 4 * 1024 * 1024;
 
 /** Buffers that connections read into, for use again. */
 export class BodyBuffers {
-  /** The number of open connections. */
+  /** The number of connections in use. */
   connections = 0;
   readonly #spare: Buffer[] = [];
   #spareBytes = 0;

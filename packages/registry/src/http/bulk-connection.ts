@@ -62,7 +62,9 @@ export class BulkConnection {
     for (const event of ["end", "close"])
       this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
     buffers.connections++;
-    this.#socket.once("close", () => buffers.connections--);
+    this.#socket.once("close", () => {
+      if (!this.#isResting) buffers.connections--;
+    });
     this.#socket.on("timeout", () => this.#onSilence());
     this.#socket.setTimeout(this.#silence.partMs);
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
@@ -156,6 +158,7 @@ export class BulkConnection {
   rest(keepMs: number, onGone: () => void): void {
     this.#onGone = onGone;
     this.#isResting = true;
+    buffers.connections--;
     this.#socket.setTimeout(keepMs);
     this.#socket.unref();
   }
@@ -163,6 +166,7 @@ export class BulkConnection {
   wakeUp(): void {
     this.#onGone = undefined;
     this.#isResting = false;
+    buffers.connections++;
     this.#silence.restart();
     this.#socket.setTimeout(this.#silence.partMs);
     this.#socket.ref();

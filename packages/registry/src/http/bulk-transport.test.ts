@@ -93,6 +93,32 @@ describe("spare connections", () => {
 });
 
 describe("a long body", () => {
+  it("is read into long buffers, however many connections rest", async () => {
+    const long = Buffer.alloc(40 * 1024 * 1024);
+    const { server, url } = await serve(({ url: path }, response) => response.end(path === "/long" ? long : "short"));
+    const four = new Promise<void>((resolve) => {
+      let connections = 0;
+      server.on("connection", () => {
+        if (++connections === 4) resolve();
+      });
+    });
+    const direct = transport();
+    await read(await direct.exchange({ method: "GET", url, headers: {}, bulk: true, spares: 3 }));
+    await four;
+    for (let time = 0; time < 2; time++) {
+      const answer = await direct.exchange({
+        method: "GET",
+        url: new URL("/long", url),
+        headers: {},
+        bulk: true,
+        reuse: true,
+      });
+      let longest = 0;
+      for await (const { buffer } of answer.body) longest = Math.max(longest, buffer.byteLength);
+      expect(longest).toBe(2 * 1024 * 1024);
+    }
+  });
+
   it("is read unchanged, one after the other on one connection, with the headers of the request", async () => {
     const seen: unknown[] = [];
     const { server, url } = await serve((request, response) => {
