@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { type ByteRange, ByteRanges, digestBytes } from "@mote/core";
-import { asynchronousCalls } from "../disk/file-calls.js";
+import { asynchronousCalls, type FileCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 import { removeIfPossible } from "../disk/plain-file.js";
 import type { IngestFiles, IngestPath } from "./ingest-files.js";
@@ -22,6 +22,7 @@ export class RangeNote {
   readonly #path: string;
   readonly #fd: number;
   readonly #ranges: ByteRanges;
+  readonly #calls: FileCalls;
   #sequence = 0;
   #unnotedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -30,17 +31,18 @@ export class RangeNote {
   #error: { readonly error: unknown } | undefined;
   #isClosed = false;
 
-  private constructor(path: string, fd: number, ranges: ByteRanges) {
+  private constructor(path: string, fd: number, ranges: ByteRanges, calls: FileCalls) {
     this.#path = path;
     this.#fd = fd;
     this.#ranges = ranges;
+    this.#calls = calls;
   }
 
   /** @param ranges the written ranges, which the caller extends */
-  static create(ingests: IngestFiles, file: Pick<IngestPath, "name">, ranges: ByteRanges): RangeNote {
+  static create(ingests: IngestFiles, file: Pick<IngestPath, "name">, ranges: ByteRanges, calls: FileCalls): RangeNote {
     const path = ingests.notePath(file);
     try {
-      return new RangeNote(path, ingests.create(path), ranges);
+      return new RangeNote(path, ingests.create(path), ranges, calls);
     } catch (error) {
       throw fileError(error, "write", path);
     }
@@ -97,7 +99,7 @@ export class RangeNote {
         this.#isStale = false;
         this.#unnotedBytes = 0;
         const sequence = ++this.#sequence;
-        await asynchronousCalls.write(this.#fd, slotOf(sequence, this.#ranges.ranges), (sequence % slots) * slotBytes);
+        await this.#calls.write(this.#fd, slotOf(sequence, this.#ranges.ranges), (sequence % slots) * slotBytes);
       }
     } catch (error) {
       this.#error = { error: fileError(error, "write", this.#path) };

@@ -94,7 +94,7 @@ export class BlobWriters {
     const written = new ByteRanges();
     let writer: RangedBlobWriter;
     try {
-      const note = RangeNote.create(this.#store.ingests, file, written);
+      const note = RangeNote.create(this.#store.ingests, file, written, this.#store.calls);
       const onEnd = () => this.#locks.release(digest, file.name);
       writer = new RangedBlobWriter(this.#store, mote, { file, note, written, signal, owner: this.#owner, onEnd });
     } catch (error) {
