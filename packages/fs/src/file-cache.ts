@@ -41,7 +41,7 @@ import { SyncGroup } from "./disk/sync-group.js";
 import { type FileCacheOptions, fileCacheSettings } from "./file-cache-options.js";
 import { CacheFolder } from "./folder/cache-folder.js";
 import { DigestFiles } from "./folder/digest-files.js";
-import { closedError, IngestFiles } from "./processes/ingest-files.js";
+import { IngestFiles } from "./processes/ingest-files.js";
 import { LeaseFiles } from "./processes/lease-files.js";
 import { makeTemporaryFolder } from "./processes/temporary-folder.js";
 import { WriterLocks } from "./processes/writer-locks.js";
@@ -53,12 +53,11 @@ import { listStored } from "./prune/stored.js";
 import { verifyBlobs } from "./prune/verify.js";
 import { BlobReaders } from "./read/blob-readers.js";
 import { Fallback } from "./read/fallback.js";
-import { CheckFiles } from "./tags/check-files.js";
-import { FilePins } from "./tags/file-pins.js";
+import { checkFiles } from "./tags/check-files.js";
+import { filePins, waitingFiles } from "./tags/digest-sets.js";
 import { MemberFiles } from "./tags/member-files.js";
 import { establishFolder, FolderOpening, openFolder } from "./tags/open-folder.js";
 import { TagFiles } from "./tags/tag-files.js";
-import { WaitingFiles } from "./tags/waiting-files.js";
 import { FileUploads } from "./uploads/file-uploads.js";
 import { BlobWriters } from "./write/blob-writers.js";
 
@@ -80,7 +79,6 @@ export class FileCache implements MoteCache {
   readonly #links: LinkOut;
   readonly #prune: PruneDependencies;
   readonly #logger: Logger;
-  #closed = false;
 
   /** Accesses nothing before `initialize` or the first use. */
   constructor(root: string, options: FileCacheOptions = {}) {
@@ -89,31 +87,22 @@ export class FileCache implements MoteCache {
     const ingests = new IngestFiles(folder);
     const syncs = new SyncGroup(settings.durability, settings.syncTogether ? folder.ingest : undefined);
     const { calls, chunksOnWrite } = settings;
-    const establish = () => establishFolder(folder, ingests);
+    const establish = () => establishFolder(ingests);
     const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite, logger, establish });
     const leases = new LeaseFiles(folder, ingests, logger);
     const locks = new WriterLocks(folder, ingests);
     const manifests = new ManifestNotes(folder, syncs);
     const pins = new DigestFiles(folder, folder.pins);
     const waiting = new DigestFiles(folder, folder.waiting);
-    const opened = {
-      toRead: () => {
-        this.#assertOpen();
-        this.#opening.toRead();
-      },
-      toWrite: () => this.#open(),
-    };
-    const recordTags = async (store: TagStore) => store === this.tags && (await tags.recordMembers());
-    const members = new MemberFiles(folder, ingests, { ...opened, recordTags });
-    const checks = new CheckFiles(folder, ingests, opened);
-    const ready = {
-      ...opened,
-      members,
-      noteManifest: (manifest: Pick<Mote, "digest" | "mediaType">) => manifests.note(manifest),
-      hold: (digests: readonly Digest[], signal: AbortSignal | undefined) => leases.lease(digests, signal),
-    };
-    const tags: TagFiles = new TagFiles(folder, ingests, ready, store.yields);
-    const uploads = new FileUploads(store, opened, settings.keepUploads);
+    const opening = new FolderOpening(folder, async () => {
+      await openFolder(ingests, { tags, manifests });
+      orphans.cleanUp();
+    });
+    const recordTags = async (store: TagStore) => store === tags && (await tags.recordMembers());
+    const members = new MemberFiles(ingests, opening, recordTags);
+    const checks = checkFiles(ingests, opening);
+    const tags: TagFiles = new TagFiles({ ingests, opening, yields: store.yields, manifests, leases, members });
+    const uploads = new FileUploads(store, opening, settings.keepUploads);
     const { keepIngests } = settings;
     const orphans = new Orphans(folder, ingests, { leases, locks, uploads }, { keepIngests, logger });
     this.algorithm = algorithm;
@@ -121,8 +110,8 @@ export class FileCache implements MoteCache {
     this.membership = members;
     this.freshness = checks;
     this.uploads = uploads;
-    this.waiting = new WaitingFiles(waiting, opened);
-    this.pinned = new FilePins(pins, ready, () => syncs.namesUnlessVisible(folder.pins));
+    this.waiting = waitingFiles(waiting, opening);
+    this.pinned = filePins(pins, opening, syncs, leases);
     this.#folder = folder;
     this.#logger = logger;
     this.#store = store;
@@ -133,10 +122,7 @@ export class FileCache implements MoteCache {
     this.#readers = new BlobReaders(store, locks, { verify, linkOnRead, fallback });
     const quarantine = new Quarantine(folder, logger);
     this.#prune = { store, tags, members, checks, manifests, pins, waiting, leases, orphans, quarantine };
-    this.#opening = new FolderOpening(folder, async () => {
-      await openFolder(folder, ingests, { tags, manifests });
-      orphans.cleanUp();
-    });
+    this.#opening = opening;
   }
 
   /**
@@ -146,12 +132,11 @@ export class FileCache implements MoteCache {
    * @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE if the folder does not exist and cannot be created · MOTE_NO_SPACE · MOTE_IO
    */
   async initialize(options?: Cancellable & { readonly createMissing?: boolean | undefined }): Promise<void> {
-    options?.signal?.throwIfAborted();
-    this.#assertOpen();
+    this.#opening.assertOpen(options);
     const state = this.#folder.inspect();
     if (options?.createMissing === false && state !== "layout") return;
     try {
-      await this.#open();
+      await this.#opening.toWrite();
     } catch (error) {
       // A read-only folder is still a cache.
       if (!hasCode(error, "MOTE_UNWRITABLE") || state === "empty") throw error;
@@ -166,13 +151,13 @@ export class FileCache implements MoteCache {
 
   /** Does nothing: the files are always current. */
   async refresh(): Promise<boolean> {
-    this.#assertOpen();
+    this.#opening.assertOpen();
     return false;
   }
 
   /** Writes `index.json` now, if the cache is dirty. */
   async update(): Promise<void> {
-    this.#assertOpen();
+    this.#opening.assertOpen();
     if (this.isDirty()) await this.#prune.tags.view.write();
   }
 
@@ -202,19 +187,19 @@ export class FileCache implements MoteCache {
     const turn = this.#begin(digest, options);
     if (turn !== undefined) await turn;
     const mote = this.#writers.takePending(digest);
-    if (!this.#opening.isOpen) await this.#openOften();
+    if (!this.#opening.isOpen) await this.#opening.toWriteOften();
     return this.#writers.writer(mote, options?.signal);
   }
 
   async resumeMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter> {
     await this.#begin(mote.digest, options);
-    await this.#openOften();
+    await this.#opening.toWriteOften();
     return await this.#writers.resume(mote, options?.signal);
   }
 
   async leadMote(mote: Mote, options: LeadOptions = {}): Promise<ResumableWriter | undefined> {
     await this.#begin(mote.digest, options);
-    await this.#open();
+    await this.#opening.toWrite();
     return await this.#writers.lead(mote, options);
   }
 
@@ -238,28 +223,26 @@ export class FileCache implements MoteCache {
   async commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void> {
     if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
     await this.#begin(mote.digest, options);
-    await this.#openOften();
+    await this.#opening.toWriteOften();
     await this.#writers.commit(source, mote, mode, options?.signal);
   }
 
   async removeMote(digest: Digest, options?: RemoveOptions): Promise<void> {
     await this.#begin(digest, options);
     const unlessLeased = options?.unlessLeased && (await this.#store.stat(digest)) !== undefined;
-    if (unlessLeased) await this.#open();
+    if (unlessLeased) await this.#opening.toWrite();
     await removeBlob(this.#prune, digest, { unlessLeased });
   }
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
-    this.#assertOpen();
-    if (options.dryRun) this.#opening.inspect();
-    else await this.#open();
+    if (options.dryRun) this.#opening.inspect(options);
+    else await this.#opening.toWrite(options);
     return await pruneBlobs(this.#prune, maxSize, options);
   }
 
   async removeClosure(digests: Iterable<Digest>, options: Cancellable = {}): Promise<PruneReport> {
-    this.#assertOpen();
     const only = new Set([...digests].map(parseDigest));
-    await this.#open();
+    await this.#opening.toWrite(options);
     return await pruneBlobs(this.#prune, 0, { ...options, only });
   }
 
@@ -269,29 +252,24 @@ export class FileCache implements MoteCache {
   }
 
   async temporaryFolder(options?: Cancellable): Promise<TemporaryFolder> {
-    options?.signal?.throwIfAborted();
-    await this.#open();
-    return makeTemporaryFolder(this.#folder, this.#store.ingests);
+    await this.#opening.toWrite(options);
+    return makeTemporaryFolder(this.#store.ingests);
   }
 
   /** Media types are known only for manifests. */
   async *motes(options?: Cancellable): AsyncIterable<StoredMote> {
-    this.#assertOpen();
-    this.#opening.inspect();
+    this.#opening.inspect(options);
     yield* listStored(this.#store, this.#prune.manifests, options?.signal);
   }
 
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    this.#assertOpen();
-    this.#opening.inspect();
+    this.#opening.inspect(options);
     return await verifyBlobs(this.#store, options);
   }
 
   /** Returns how many damaged blobs are below `.mote/quarantine`. */
   async quarantined(options?: Cancellable): Promise<QuarantineSize> {
-    options?.signal?.throwIfAborted();
-    this.#assertOpen();
-    this.#opening.inspect();
+    this.#opening.inspect(options);
     return this.#prune.quarantine.measure();
   }
 
@@ -301,13 +279,13 @@ export class FileCache implements MoteCache {
   }
 
   async lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease> {
-    await this.#open();
+    await this.#opening.toWrite(options);
     return await this.#prune.leases.lease(digests, options?.signal);
   }
 
   /** Aborts unfinished writers and suspends resumable ones; open readers stay readable. Writes `index.json` if the cache is dirty. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#opening.close();
     await this.#writers.suspend();
     try {
       if (this.isDirty()) await this.#prune.tags.view.write();
@@ -321,23 +299,7 @@ export class FileCache implements MoteCache {
   /** Does the first steps of every method on a digest. Await the result if there is one, to yield to the event loop. */
   #begin(digest: Digest, options: Cancellable | undefined): Promise<void> | undefined {
     parseDigest(digest);
-    this.#assertOpen();
-    options?.signal?.throwIfAborted();
-    this.#opening.toReadOften();
+    this.#opening.toReadOften(options);
     return this.#store.yields.yieldIfDue();
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw closedError(`the cache at ${this.#folder.root}`);
-  }
-
-  async #open(): Promise<void> {
-    this.#assertOpen();
-    await this.#opening.toWrite();
-  }
-
-  async #openOften(): Promise<void> {
-    this.#assertOpen();
-    await this.#opening.toWriteOften();
   }
 }

@@ -12,8 +12,8 @@ export function isAhead(timeMs: number, nowMs: number = Date.now()): boolean {
   return timeMs - nowMs > clockSkewMs;
 }
 
-/** Sets a file's times to now, so that it ages from now on. @returns false if it does not exist or belongs to another user */
-export function bringTimesBack(path: string): boolean {
+/** Sets a file's times to now. @returns false if it does not exist or belongs to another user */
+export function renewTimes(path: string): boolean {
   try {
     fs.lutimesSync(path, new Date(), new Date());
     return true;

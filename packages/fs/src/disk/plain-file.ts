@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { errorCode, isAbsent } from "@mote/core";
 import { fileError } from "./file-error.js";
 
@@ -55,12 +56,30 @@ export function isRealFolder(path: string): boolean {
   return lstatIfThere(path)?.isDirectory() ?? false;
 }
 
+/** As `isRealFolder`, for a folder two levels below one of the cache's own. */
+export function isOwnFolder(path: string): boolean {
+  return isRealFolder(path) && isRealFolder(dirname(path));
+}
+
 export function namesIn(folder: string): string[] {
   try {
     return fs.readdirSync(folder);
   } catch (error) {
     if (isAbsent(error)) return [];
     throw fileError(error, "read", folder);
+  }
+}
+
+/** As `namesIn`, but lists the folder lazily, as it may be very large. */
+export function* entriesOf(folder: string): Generator<string> {
+  let entries: fs.Dir | undefined;
+  try {
+    entries = fs.opendirSync(folder);
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) yield entry.name;
+  } catch (error) {
+    if (!isAbsent(error)) throw fileError(error, "read", folder);
+  } finally {
+    entries?.closeSync();
   }
 }
 

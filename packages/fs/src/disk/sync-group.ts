@@ -1,6 +1,7 @@
 import { syncData, syncFolder } from "./file-calls.js";
 import { fileError } from "./file-error.js";
 import { FileSystemSync } from "./file-system-sync.js";
+import { sharedRuns } from "./shared-runs.js";
 
 /**
  * - `visible`: nothing is synced; a power failure may leave a truncated blob.
@@ -26,8 +27,8 @@ export class SyncGroup {
   readonly #together: FileSystemSync | undefined;
   #waiting: Waiting[] = [];
   #isSyncing = false;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #queued = new Map<string, Promise<void>>();
+  /** By folder. */
+  readonly #names = new Map<string, () => Promise<void>>();
 
   /** @param folder on the file system that everything is written to; undefined to sync each file alone */
   constructor(durability: Durability, folder: string | undefined) {
@@ -45,10 +46,11 @@ export class SyncGroup {
     });
   }
 
-  /** Syncs the names in `folder`. Calls during a sync share the next one, as the running one may miss their names. */
+  /** Syncs the names in one of the cache's folders. */
   async names(folder: string): Promise<void> {
-    const queued = this.#queued.get(folder) ?? this.#queue(folder);
-    await queued;
+    const sync = this.#names.get(folder) ?? sharedRuns(() => syncFolder(folder));
+    this.#names.set(folder, sync);
+    await sync();
   }
 
   /** As `names`, unless durability is `visible`. */
@@ -75,22 +77,5 @@ export class SyncGroup {
       else await Promise.all(round.map(({ fd, resolve, reject }) => syncData(fd).then(resolve, reject)));
     }
     this.#isSyncing = false;
-  }
-
-  #queue(folder: string): Promise<void> {
-    const running = this.#running.get(folder) ?? Promise.resolve();
-    const next = running.then(() => {
-      this.#queued.delete(folder);
-      const sync = syncFolder(folder);
-      const settled: Promise<void> = sync.catch(() => {}).then(() => this.#remove(folder, settled));
-      this.#running.set(folder, settled);
-      return sync;
-    });
-    this.#queued.set(folder, next);
-    return next;
-  }
-
-  #remove(folder: string, settled: Promise<void>): void {
-    if (this.#running.get(folder) === settled) this.#running.delete(folder);
   }
 }

@@ -5,6 +5,7 @@ import {
   type Digest,
   type DigestAlgorithm,
   digestAlgorithm,
+  digestBytes,
   digestEncoded,
   errorCode,
   isDigest,
@@ -20,6 +21,8 @@ import { checkFolderLocation } from "./folder-location.js";
 /** The format version of `.mote/`. */
 const formatVersion = 1;
 const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
+/** Maximum attempts to create a file in a folder that other processes may remove as empty. */
+const attempts = 10;
 
 const fileMode = 0o644;
 const folderMode = 0o755;
@@ -149,6 +152,11 @@ export class CacheFolder {
     return isDigest(text) ? text : undefined;
   }
 
+  /** Returns the hash of any text as a file name. */
+  static hashOf(text: string): string {
+    return digestEncoded(digestBytes(Buffer.from(text)));
+  }
+
   /**
    * Inspects the folder without changing it. @throws MOTE_UNSUPPORTED_FORMAT for a newer version, or symbolic links in place of its own
    * folders · MOTE_UNWRITABLE if the path is not a directory
@@ -182,6 +190,20 @@ export class CacheFolder {
   /** Makes a folder below one of the cache's own, if it does not exist. @throws the system calls' errors */
   makeFolderBelow(path: string): void {
     this.#makeFolder(path);
+  }
+
+  /** Calls `create` for a file in a folder two levels below one of the cache's own, which is made as well. @throws the system calls' errors */
+  createBelow(folder: string, create: () => void): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#makeFolder(dirname(folder));
+        this.#makeFolder(folder);
+        create();
+        return;
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
+      }
+    }
   }
 
   #makeFolder(path: string): void {

@@ -7,11 +7,11 @@ import { CacheFolder } from "./cache-folder.js";
 /** A set of digests, stored as a folder with one small file for each. */
 export class DigestFiles {
   readonly #cache: CacheFolder;
-  readonly #folder: string;
+  readonly folder: string;
 
   constructor(cache: CacheFolder, folder: string) {
     this.#cache = cache;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** @returns whether it was added, and not there before */
@@ -44,10 +44,10 @@ export class DigestFiles {
   }
 
   list(): Digest[] {
-    return namesIn(this.#folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
+    return namesIn(this.folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
   }
 
   #pathOf(digest: Digest): string {
-    return `${this.#folder}/${CacheFolder.nameOf(digest)}`;
+    return `${this.folder}/${CacheFolder.nameOf(digest)}`;
   }
 }

@@ -9,19 +9,25 @@ export const formatFileName = "format.json";
 export class FolderFormat {
   readonly #ingests: IngestFiles;
   readonly #folder: string;
-  readonly #content: { readonly format: string; readonly version: number };
+  readonly #format: string;
+  readonly #version: number;
   #isKnown = false;
 
-  constructor(ingests: IngestFiles, folder: string, content: { readonly format: string; readonly version: number }) {
+  constructor(ingests: IngestFiles, folder: string, format: string, version: number) {
     this.#ingests = ingests;
     this.#folder = folder;
-    this.#content = content;
+    this.#format = format;
+    this.#version = version;
   }
 
   /** Writes the file if it does not exist. @throws MOTE_UNSUPPORTED_FORMAT for a version that this release does not know */
   async establish(): Promise<void> {
     if (this.check()) return;
-    await writeAtomically(this.#ingests, this.#path, `${JSON.stringify(this.#content)}\n`);
+    await writeAtomically(
+      this.#ingests,
+      this.#path,
+      `${JSON.stringify({ format: this.#format, version: this.#version })}\n`,
+    );
   }
 
   /**
@@ -38,11 +44,11 @@ export class FolderFormat {
     const text = readPlainFile(this.#path)?.toString("utf8");
     if (text === undefined) return false;
     const body = parseRecord(text);
-    const version = body?.format === this.#content.format ? body.version : undefined;
-    if (version === this.#content.version) return true;
+    const version = body?.format === this.#format ? body.version : undefined;
+    if (version === this.#version) return true;
     throw new MoteError(
       "MOTE_UNSUPPORTED_FORMAT",
-      `${this.#path} has version ${String(version ?? "unknown")}, and this release reads version ${this.#content.version}; use a newer release, or remove ${this.#folder}`,
+      `${this.#path} has version ${String(version ?? "unknown")}, and this release reads version ${this.#version}; use a newer release, or remove ${this.#folder}`,
       { details: { path: this.#path, version } },
     );
   }

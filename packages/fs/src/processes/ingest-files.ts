@@ -30,13 +30,13 @@ const unknownSilenceMs = 60 * 60 * 1000;
 
 /** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells those of live writers from orphans. */
 export class IngestFiles {
-  readonly #folder: CacheFolder;
+  readonly folder: CacheFolder;
   readonly #prefix = randomBytes(4).toString("hex");
   #owner: ProcessIdentity | undefined;
   #serial = 0;
 
   constructor(folder: CacheFolder) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   get owner(): ProcessIdentity {
@@ -47,12 +47,12 @@ export class IngestFiles {
   /** Returns a unique path. */
   newPath(what: Digest | "file", kind: IngestKind): string {
     const subject = what === "file" ? what : CacheFolder.nameOf(what);
-    return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
+    return `${this.folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
   }
 
   /** Creates a file at a path from `newPath`, or in a folder beside; the caller closes it. */
   create(path: string): number {
-    return this.#folder.createFile(path);
+    return this.folder.createFile(path);
   }
 
   /** Returns a file's path after it is suspended. */
@@ -63,7 +63,7 @@ export class IngestFiles {
   /** Returns the path of the note of a file of the kind `ranges`. It stays the same when the file is suspended. */
   notePath({ name }: Pick<IngestPath, "name">): string {
     const [subject, , serial] = name.split(".");
-    return `${this.#folder.ingest}/${subject}.${noOwner}.${serial}.note`;
+    return `${this.folder.ingest}/${subject}.${noOwner}.${serial}.note`;
   }
 
   /** Creates a file with this content. */
@@ -77,7 +77,7 @@ export class IngestFiles {
   }
 
   list(): IngestPath[] {
-    return namesIn(this.#folder.ingest).flatMap((name) => this.parse(name) ?? []);
+    return namesIn(this.folder.ingest).flatMap((name) => this.parse(name) ?? []);
   }
 
   parse(name: string): IngestPath | undefined {
@@ -85,7 +85,7 @@ export class IngestFiles {
     if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
     if (name.includes("/")) return undefined;
     if (!isKind(kind)) return undefined;
-    return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
+    return { path: `${this.folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
   }
 
   /** Returns whether the file's writer may still be active. */

@@ -9,7 +9,7 @@ import {
   type ProcessIdentity,
   parseDigest,
 } from "@mote/core";
-import { bringTimesBack, isAhead } from "../disk/file-times.js";
+import { isAhead, renewTimes } from "../disk/file-times.js";
 import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { closedError, type IngestFiles } from "./ingest-files.js";
@@ -146,7 +146,7 @@ export class LeaseFiles {
     const verdict = livenessOf(owner);
     if (verdict !== "unknown") return verdict === "alive";
     // The clock was ahead: the lease counts as renewed now.
-    if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
+    if (isAhead(mtimeMs) && renewTimes(path)) return true;
     return Math.abs(Date.now() - mtimeMs) < unknownSilenceMs;
   }
 

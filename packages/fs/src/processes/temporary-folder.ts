@@ -1,14 +1,13 @@
 import { rm } from "node:fs/promises";
 import type { TemporaryFolder } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
-import type { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "./ingest-files.js";
 
 /** Makes a folder beside the ingest files. If this process dies, the next one removes it like an ingest file without a writer. */
-export function makeTemporaryFolder(folder: CacheFolder, ingests: IngestFiles): TemporaryFolder {
+export function makeTemporaryFolder(ingests: IngestFiles): TemporaryFolder {
   const path = ingests.newPath("file", "tmp");
   try {
-    folder.makeFolderBelow(path);
+    ingests.folder.makeFolderBelow(path);
   } catch (error) {
     throw fileError(error, "write", path);
   }

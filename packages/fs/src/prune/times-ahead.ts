@@ -1,5 +1,5 @@
 import type { BlobStore } from "../blobs/blob-store.js";
-import { bringTimesBack, isAhead } from "../disk/file-times.js";
+import { isAhead, renewTimes } from "../disk/file-times.js";
 import { lstatIfThere } from "../disk/plain-file.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Root } from "./roots.js";
@@ -38,6 +38,6 @@ export async function correctTimesAhead(
   }
   for (const { path, setMs } of roots.flatMap(({ tags }) => tags)) {
     const stats = setMs >= sinceMs ? lstatIfThere(path) : undefined;
-    if (stats !== undefined && isAhead(stats.mtimeMs) && (areFew || !isAhead(stats.ctimeMs))) bringTimesBack(path);
+    if (stats !== undefined && isAhead(stats.mtimeMs) && (areFew || !isAhead(stats.ctimeMs))) renewTimes(path);
   }
 }

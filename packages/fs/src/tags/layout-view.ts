@@ -11,10 +11,12 @@ import {
   removeIfPossible,
   removeIfThere,
 } from "../disk/plain-file.js";
+import { sharedRuns } from "../disk/shared-runs.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeUnsynced } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
-import type { StoredTag } from "./tag-file.js";
+import { readTagIfReadable, readTags, tagFileOf } from "./tag-file.js";
+import type { TagMembers } from "./tag-members.js";
 import { parseView, type ViewEntries, viewChunks, viewEntry } from "./view-text.js";
 
 /** The version of `.mote/view.json`. */
@@ -26,17 +28,6 @@ const gatherTimes = 10;
 const smallBytes = 64 * 1024;
 /** Maximum number of restarts because other processes have written meanwhile. */
 const mostAttempts = 100;
-
-/** The tags that the view is generated from. */
-export interface ViewedTags {
-  /** Returns undefined if it does not exist or cannot be read. */
-  read(name: string): StoredTag | undefined;
-  readAll(): Promise<{ readonly tags: readonly StoredTag[]; readonly damaged: unknown }>;
-  /** Returns whether all tags' manifests were recorded, and the records still exist. */
-  isRecorded(): boolean;
-  /** Records the tags' manifests. Returns whether it could. */
-  recordAll(tags: readonly StoredTag[]): Promise<boolean>;
-}
 
 /** Changes that are written together. */
 interface Changes {
@@ -67,19 +58,19 @@ export class LayoutView {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
   readonly #yields: CooperativeYield;
-  readonly #tags: ViewedTags;
+  readonly #members: TagMembers;
   readonly #changes = new Set<Changes>();
   #gathering: Changes | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastMs = 0;
-  #writing: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
+  /** Writes the view, unless it shows all changes. */
+  readonly write = sharedRuns(() => this.#writeTimed());
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, yields: CooperativeYield, tags: ViewedTags) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles, yields: CooperativeYield, members: TagMembers) {
+    this.#folder = ingests.folder;
     this.#ingests = ingests;
     this.#yields = yields;
-    this.#tags = tags;
+    this.#members = members;
   }
 
   /** Returns whether a change is not written yet. */
@@ -101,20 +92,13 @@ export class LayoutView {
     };
   }
 
-  /** Writes the view, unless it shows all changes. Calls during a write share the next one. */
-  write(): Promise<void> {
+  async #writeTimed(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#queued ??= (this.#writing ?? Promise.resolve()).then(() => {
-      this.#queued = undefined;
-      const begunMs = performance.now();
-      const run = this.#write().finally(() => {
-        this.#lastMs = performance.now() - begunMs;
-      });
-      this.#writing = run.catch(() => {});
-      return run;
+    const begunMs = performance.now();
+    await this.#write().finally(() => {
+      this.#lastMs = performance.now() - begunMs;
     });
-    return this.#queued;
   }
 
   /** Writes a small view at once, so that other programs see the change. After an error the changes are written later. */
@@ -159,9 +143,8 @@ export class LayoutView {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#queued !== undefined) return;
     // After an error the changes stay, and are written with the next one, or on disposal.
-    this.#timer = setTimeout(() => this.write().catch(() => {}), Math.max(gatherMs, gatherTimes * this.#lastMs));
+    this.#timer ??= setTimeout(() => this.write().catch(() => {}), Math.max(gatherMs, gatherTimes * this.#lastMs));
   }
 
   async #write(): Promise<void> {
@@ -173,7 +156,7 @@ export class LayoutView {
       // Listed before the tags are read.
       const orphans = this.#ingests.list().filter((file) => file.kind === "view" && !this.#ingests.isAlive(file));
       const seen = this.#look();
-      const isTrue = seen.isOwn && orphans.length === 0 && !isLost && this.#tags.isRecorded();
+      const isTrue = seen.isOwn && orphans.length === 0 && !isLost && this.#members.isRecorded();
       if (!isTrue || names.size > 0) {
         const made = (isTrue ? await this.#applied(names, seen) : undefined) ?? (await this.#rebuilt());
         const outcome = await this.#replace(made, seen);
@@ -193,7 +176,7 @@ export class LayoutView {
     if (entries === undefined) return undefined;
     for (const name of names) {
       await this.#yields.yieldIfDue();
-      const tag = this.#tags.read(name);
+      const tag = readTagIfReadable(`${this.#folder.tags}/${tagFileOf(name)}`);
       if (tag === undefined) entries.delete(name);
       else entries.set(name, viewEntry(tag));
     }
@@ -201,8 +184,8 @@ export class LayoutView {
   }
 
   async #rebuilt() {
-    const { tags, damaged } = await this.#tags.readAll();
-    const isRecorded = await this.#tags.recordAll(tags);
+    const { tags, damaged } = await readTags(this.#folder, this.#yields);
+    const isRecorded = await this.#members.recordAll(tags, this.#yields);
     const entries: ViewEntries = new Map();
     for (const tag of tags) {
       await this.#yields.yieldIfDue();

@@ -1,10 +1,8 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 import {
   type Cancellable,
   type Digest,
-  digestBytes,
-  digestEncoded,
-  errorCode,
   type Membership,
   MoteError,
   parseDigest,
@@ -16,6 +14,8 @@ import {
 } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import {
+  entriesOf,
+  isOwnFolder,
   isRealFolder,
   lstatIfThere,
   namesIn,
@@ -27,6 +27,7 @@ import {
 import { CacheFolder } from "../folder/cache-folder.js";
 import { FolderFormat, formatFileName } from "../processes/folder-format.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
+import type { FolderOpening } from "./open-folder.js";
 
 /** The format version of `.mote/repositories/`. */
 const formatVersion = 1;
@@ -34,19 +35,6 @@ const formatVersion = 1;
 const namedFile = "named";
 /** After the name of a record of a blob. */
 const blobSuffix = ".blob";
-/** Maximum attempts to create a folder that other processes may remove as empty before a record is written. */
-const attempts = 10;
-
-/** Runs before the folder is used, and throws if it must not be. */
-export interface ReadyMembers {
-  toRead(): void;
-  toWrite(): Promise<void>;
-}
-
-interface ReadyTags extends ReadyMembers {
-  /** As `recordTags` of `Membership`. */
-  recordTags(tags: TagStore): Promise<boolean>;
-}
 
 /**
  * Membership on disk: a small file for each record, named by the digest and containing the repository's name.
@@ -60,26 +48,25 @@ interface ReadyTags extends ReadyMembers {
 export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
-  readonly #ready: ReadyTags;
+  readonly #opening: FolderOpening;
+  readonly #recordTags: (tags: TagStore) => Promise<boolean>;
   /** Without its file, all records are lost. */
   readonly format: FolderFormat;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyTags) {
-    this.#folder = folder;
+  /** @param recordTags as `recordTags` of `Membership` */
+  constructor(ingests: IngestFiles, opening: FolderOpening, recordTags: (tags: TagStore) => Promise<boolean>) {
+    this.#folder = ingests.folder;
     this.#ingests = ingests;
-    this.#ready = ready;
-    this.format = new FolderFormat(ingests, folder.repositories, {
-      format: "mote-repositories",
-      version: formatVersion,
-    });
+    this.#opening = opening;
+    this.#recordTags = recordTags;
+    this.format = new FolderFormat(ingests, this.#folder.repositories, "mote-repositories", formatVersion);
   }
 
   async record(repository: string, digest: Digest, options: RecordOptions = {}): Promise<void> {
-    const { named = false, blob = false, signal } = options;
+    const { named = false, blob = false } = options;
     const name = repositoryName(repository);
     const member = `${CacheFolder.nameOf(parseDigest(digest))}${blob ? blobSuffix : ""}`;
-    signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite(options);
     await this.format.establish();
     this.#write(name, member);
     if (named) this.#write(name, namedFile);
@@ -104,15 +91,16 @@ export class MemberFiles implements Membership {
   async *list(repository: string, options?: Cancellable): AsyncGenerator<Digest> {
     const folder = this.#folderOf(repositoryName(repository));
     this.#begin(options);
-    for (const digest of membersIn(folder)) {
+    for (const name of isOwnFolder(folder) ? namesIn(folder) : []) {
       options?.signal?.throwIfAborted();
-      yield digest;
+      const digest = CacheFolder.digestOf(name);
+      if (digest !== undefined) yield digest;
     }
   }
 
   async *repositories({ path, named = false, signal }: RepositoriesOptions = {}): AsyncGenerator<string> {
     this.#begin({ signal });
-    const ofPath = path === undefined ? namesIn(this.#folder.repositories) : [hashOf(path)];
+    const ofPath = path === undefined ? namesIn(this.#folder.repositories) : [CacheFolder.hashOf(path)];
     for (const outer of ofPath) {
       if (outer === formatFileName) continue;
       for (const folder of foldersIn(`${this.#folder.repositories}/${outer}`)) {
@@ -127,8 +115,7 @@ export class MemberFiles implements Membership {
   async remove(repository: string, digest?: Digest, options?: Cancellable): Promise<void> {
     const name = repositoryName(repository);
     const only = digest === undefined ? undefined : CacheFolder.nameOf(parseDigest(digest));
-    options?.signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite(options);
     this.format.check();
     const folder = this.#folderOf(name);
     if (only === undefined) return this.#removeWhere(folder, () => true);
@@ -139,7 +126,7 @@ export class MemberFiles implements Membership {
 
   /** Removes the records of all manifests. Those of blobs stay: they may be waiting for a manifest that is pushed next. */
   async removeManifests(repository: string): Promise<void> {
-    await this.#ready.toWrite();
+    await this.#opening.toWrite();
     this.format.check();
     this.#removeWhere(this.#folderOf(repositoryName(repository)), (member) => !member.endsWith(blobSuffix));
   }
@@ -147,7 +134,7 @@ export class MemberFiles implements Membership {
   async recordTags(tags: TagStore, options?: Cancellable): Promise<boolean> {
     this.#begin(options);
     try {
-      return await this.#ready.recordTags(tags);
+      return await this.#recordTags(tags);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       return false;
@@ -169,13 +156,12 @@ export class MemberFiles implements Membership {
   }
 
   #begin(options?: Cancellable): void {
-    options?.signal?.throwIfAborted();
-    this.#ready.toRead();
+    this.#opening.toRead(options);
     this.format.check();
   }
 
   #folderOf({ path, registry = "" }: RepositoryName): string {
-    return `${this.#folder.repositories}/${hashOf(path)}/${hashOf(registry)}`;
+    return `${this.#folder.repositories}/${CacheFolder.hashOf(path)}/${CacheFolder.hashOf(registry)}`;
   }
 
   /** Returns the name that a record in the folder contains, if it hashes to the folder. */
@@ -195,16 +181,7 @@ export class MemberFiles implements Membership {
     const temporary = this.#ingests.newPath("file", "tmp");
     try {
       this.#ingests.write(temporary, `${name.full}\n`);
-      for (let attempt = 1; ; attempt++) {
-        this.#folder.makeFolderBelow(folder.slice(0, folder.lastIndexOf("/")));
-        try {
-          this.#folder.makeFolderBelow(folder);
-          fs.renameSync(temporary, path);
-          return;
-        } catch (error) {
-          if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
-        }
-      }
+      this.#folder.createBelow(folder, () => fs.renameSync(temporary, path));
     } catch (error) {
       removeIfPossible(temporary);
       throw fileError(error, "write", path);
@@ -226,7 +203,7 @@ export class MemberFiles implements Membership {
       // Another process has recorded something meanwhile, and may have found the marker.
       const name = isGone || !wasNamed ? undefined : this.#nameOf(folder);
       if (name !== undefined) this.#write(name, namedFile);
-      removeFolderIfEmpty(folder.slice(0, folder.lastIndexOf("/")));
+      removeFolderIfEmpty(dirname(folder));
     } catch (error) {
       throw fileError(error, "write", folder);
     }
@@ -243,15 +220,6 @@ function repositoryName(text: string): RepositoryName {
   );
 }
 
-function hashOf(text: string): string {
-  return digestEncoded(digestBytes(Buffer.from(text)));
-}
-
-/** Returns false if either of its two levels is a symbolic link, which could lead out of the cache. */
-function isOwnFolder(path: string): boolean {
-  return isRealFolder(path) && isRealFolder(path.slice(0, path.lastIndexOf("/")));
-}
-
 function foldersIn(folder: string): string[] {
   if (!isRealFolder(folder)) return [];
   return namesIn(folder)
@@ -259,19 +227,8 @@ function foldersIn(folder: string): string[] {
     .filter(isRealFolder);
 }
 
-function membersIn(folder: string): Digest[] {
-  return isOwnFolder(folder) ? namesIn(folder).flatMap((name) => CacheFolder.digestOf(name) ?? []) : [];
-}
-
 /** Stops at the first member, as there may be very many. */
 function hasMembers(folder: string): boolean {
-  const entries = fs.opendirSync(folder);
-  try {
-    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
-      if (entry.name !== namedFile) return true;
-    }
-    return false;
-  } finally {
-    entries.closeSync();
-  }
+  for (const name of entriesOf(folder)) if (name !== namedFile) return true;
+  return false;
 }

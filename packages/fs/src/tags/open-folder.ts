@@ -1,16 +1,17 @@
-import { isManifestType } from "@mote/core";
+import { type Cancellable, isManifestType } from "@mote/core";
 import { lstatIfThere, readPlainFile } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import { writeAtomically } from "../processes/atomic-file.js";
-import type { IngestFiles } from "../processes/ingest-files.js";
+import { closedError, type IngestFiles } from "../processes/ingest-files.js";
 import type { TagFiles } from "./tag-files.js";
 
-/** Opens a folder on first use, and again after it was removed. */
+/** Opens a folder on first use, and again after it was removed. Whatever uses the folder calls it first; it throws if that is not possible. */
 export class FolderOpening {
   readonly #folder: CacheFolder;
   readonly #openFolder: () => Promise<void>;
-  #inspected = false;
+  #isInspected = false;
+  #isClosed = false;
   #opening: Promise<void> | undefined;
   /** Whether everything that the folder needs exists, as far as known. */
   isOpen = false;
@@ -20,25 +21,40 @@ export class FolderOpening {
     this.#openFolder = open;
   }
 
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** @throws MOTE_CLOSED after `close` · the signal's reason */
+  assertOpen(options?: Cancellable): void {
+    if (this.#isClosed) throw closedError(`the cache at ${this.#folder.root}`);
+    options?.signal?.throwIfAborted();
+  }
+
   /** Rejects an unsupported folder: inspects it once, and later only checks for symbolic links. */
-  toRead(): void {
-    if (this.#inspected) this.#folder.refuseNewLinks();
-    else this.inspect();
+  toRead(options?: Cancellable): void {
+    if (!this.#isInspected) this.inspect(options);
+    else {
+      this.assertOpen(options);
+      this.#folder.refuseNewLinks();
+    }
   }
 
   /** As `toRead`, without the check for links once the folder is known: for frequent calls. */
-  toReadOften(): void {
-    if (!this.#inspected) this.inspect();
+  toReadOften(options?: Cancellable): void {
+    if (this.#isInspected) this.assertOpen(options);
+    else this.inspect(options);
   }
 
-  inspect(): ReturnType<CacheFolder["inspect"]> {
-    const state = this.#folder.inspect();
-    this.#inspected = true;
-    return state;
+  inspect(options?: Cancellable): void {
+    this.assertOpen(options);
+    this.#folder.inspect();
+    this.#isInspected = true;
   }
 
   /** Creates what is missing. */
-  async toWrite(): Promise<void> {
+  async toWrite(options?: Cancellable): Promise<void> {
+    this.assertOpen(options);
     if (!this.#folder.refuseNewLinks()) {
       this.#opening = undefined;
       this.isOpen = false;
@@ -48,6 +64,7 @@ export class FolderOpening {
 
   /** As `toWrite`, without a check once the folder is open: for frequent calls. Tries again after an error. */
   toWriteOften(): Promise<void> {
+    this.assertOpen();
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
@@ -57,27 +74,32 @@ export class FolderOpening {
 
   async #open(): Promise<void> {
     await this.#openFolder();
-    this.#inspected = true;
+    this.#isInspected = true;
     this.isOpen = true;
   }
 }
 
 /** Opens a cache folder, creates a new one, or adopts another program's layout. */
 export async function openFolder(
-  folder: CacheFolder,
   ingests: IngestFiles,
-  into: { readonly tags: TagFiles; readonly manifests: DigestFiles },
+  { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
 ): Promise<void> {
+  const { folder } = ingests;
   if (folder.inspect() === "layout") {
     folder.makeFolders();
-    await adopt(folder, into);
+    const index = readPlainFile(folder.indexFile);
+    // The named entries become tags, and all manifests roots.
+    for (const { digest, mediaType } of index === undefined ? [] : await tags.adopt(index)) {
+      if (isManifestType(mediaType)) manifests.add(digest, mediaType);
+    }
   }
-  await establishFolder(folder, ingests);
-  await into.tags.view.writeIfSpace();
+  await establishFolder(ingests);
+  await tags.view.writeIfSpace();
 }
 
 /** Creates whatever is missing: the first time, and when the folder of an open cache was removed. */
-export async function establishFolder(folder: CacheFolder, ingests: IngestFiles): Promise<void> {
+export async function establishFolder(ingests: IngestFiles): Promise<void> {
+  const { folder } = ingests;
   folder.makeFolders();
   if (!isFile(folder.layoutFile)) {
     await writeAtomically(ingests, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
@@ -89,16 +111,4 @@ export async function establishFolder(folder: CacheFolder, ingests: IngestFiles)
 /** Returns false also for a symbolic link, which is replaced. */
 function isFile(path: string): boolean {
   return lstatIfThere(path)?.isFile() ?? false;
-}
-
-/** Turns the named entries of an `index.json` into tags, and records all manifests as roots. */
-async function adopt(
-  folder: CacheFolder,
-  { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
-): Promise<void> {
-  const index = readPlainFile(folder.indexFile);
-  if (index === undefined) return;
-  for (const { digest, mediaType } of await tags.adopt(index)) {
-    if (isManifestType(mediaType)) manifests.add(digest, mediaType);
-  }
 }

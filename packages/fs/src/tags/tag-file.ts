@@ -1,16 +1,9 @@
-import {
-  type Descriptor,
-  type Digest,
-  digestBytes,
-  digestEncoded,
-  hasCode,
-  MoteError,
-  parseDescriptor,
-  type Tag,
-} from "@mote/core";
+import { type Descriptor, type Digest, digestBytes, hasCode, MoteError, parseDescriptor, type Tag } from "@mote/core";
+import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import { isUnreadable } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
-import { openPlainFile, readWhole } from "../disk/plain-file.js";
+import { namesIn, openPlainFile, readWhole } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
 
 const longestName = 4096;
 
@@ -28,7 +21,7 @@ export function nameDigest(name: string): Digest {
 
 /** Returns the name of a tag's file. Any tag name is allowed. */
 export function tagFileOf(name: string): string {
-  return `${digestEncoded(nameDigest(name))}.json`;
+  return `${CacheFolder.hashOf(name)}.json`;
 }
 
 export function isTagFile(file: string): boolean {
@@ -77,6 +70,28 @@ export function readTagIfReadable(path: string): StoredTag | undefined {
     if (isOfOneTag(error)) return undefined;
     throw error;
   }
+}
+
+/** Reads all tags, in the order of names. `damaged` is the error of one that is damaged or unreadable, which is left out. */
+export async function readTags(
+  folder: CacheFolder,
+  yields: CooperativeYield,
+): Promise<{ readonly tags: StoredTag[]; readonly damaged: unknown }> {
+  const tags: StoredTag[] = [];
+  let damaged: unknown;
+  for (const file of namesIn(folder.tags)) {
+    if (!file.endsWith(".json")) continue;
+    const turn = yields.yieldIfDue();
+    if (turn !== undefined) await turn;
+    try {
+      const tag = readTag(`${folder.tags}/${file}`);
+      if (tag !== undefined) tags.push(tag);
+    } catch (error) {
+      if (!isOfOneTag(error)) throw error;
+      damaged ??= error;
+    }
+  }
+  return { tags: tags.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
 }
 
 /** Returns whether a tag is damaged or unreadable, which does not affect other tags. */

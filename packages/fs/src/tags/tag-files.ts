@@ -4,7 +4,6 @@ import {
   type Descriptor,
   type Digest,
   firstListed,
-  type Lease,
   type ListTagsOptions,
   listLimit,
   parseDescriptor,
@@ -13,13 +12,17 @@ import {
   type TagStore,
   type UntagOptions,
 } from "@mote/core";
+import type { ManifestNotes } from "../blobs/manifest-notes.js";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
-import { lstatIfThere, namesIn, removeIfThere } from "../disk/plain-file.js";
+import { renewTimes } from "../disk/file-times.js";
+import { lstatIfThere, removeIfThere } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
+import type { LeaseFiles } from "../processes/lease-files.js";
 import { LayoutView } from "./layout-view.js";
 import type { MemberFiles } from "./member-files.js";
+import type { FolderOpening } from "./open-folder.js";
 import { RepositoryNames } from "./repository-names.js";
 import {
   checkTagName,
@@ -27,6 +30,7 @@ import {
   nameDigest,
   readTag,
   readTagIfReadable,
+  readTags,
   type StoredTag,
   tagFileOf,
   tagText,
@@ -35,15 +39,13 @@ import { TagMembers } from "./tag-members.js";
 import { TagNames } from "./tag-names.js";
 import { refName } from "./view-text.js";
 
-/** Runs before the folder is used, and throws if it must not be. */
-export interface ReadyFolder {
-  toRead(): void;
-  toWrite(): Promise<void>;
-  /** Records a manifest as a root for `prune`, before anything names it. */
-  noteManifest(manifest: Pick<Descriptor, "digest" | "mediaType">): Promise<void> | undefined;
-  /** Protects these from prunes until the lease is released. */
-  hold(digests: readonly Digest[], signal: AbortSignal | undefined): Promise<Lease>;
-  /** Records to which repository a name's manifest belongs. */
+interface TagDependencies {
+  readonly ingests: IngestFiles;
+  readonly opening: FolderOpening;
+  readonly yields: CooperativeYield;
+  /** Record a manifest as a root for `prune`, before anything names it. */
+  readonly manifests: ManifestNotes;
+  readonly leases: LeaseFiles;
   readonly members: MemberFiles;
 }
 
@@ -51,51 +53,41 @@ export interface ReadyFolder {
 export class TagFiles implements TagStore {
   /** The layout's `index.json`. */
   readonly view: LayoutView;
+  readonly #from: TagDependencies;
   readonly #folder: CacheFolder;
-  readonly #ingests: IngestFiles;
-  readonly #ready: ReadyFolder;
-  readonly #yields: CooperativeYield;
   readonly #names: TagNames;
   readonly #members: TagMembers;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyFolder, yields: CooperativeYield) {
-    this.#folder = folder;
-    this.#ingests = ingests;
-    this.#ready = ready;
-    this.#yields = yields;
-    this.#members = new TagMembers(ready.members, new RepositoryNames(folder, ingests));
-    this.view = new LayoutView(folder, ingests, yields, {
-      read: (name) => readTagIfReadable(this.#pathOf(name)),
-      readAll: () => this.#readAll(),
-      isRecorded: () => this.#members.isRecorded(),
-      recordAll: (tags) => this.#members.recordAll(tags, yields),
-    });
-    this.#names = new TagNames(folder.tags, yields, () => this.view.names());
+  constructor(from: TagDependencies) {
+    const { ingests, yields } = from;
+    this.#from = from;
+    this.#folder = ingests.folder;
+    this.#members = new TagMembers(from.members, new RepositoryNames(ingests));
+    this.view = new LayoutView(ingests, yields, this.#members);
+    this.#names = new TagNames(this.#folder.tags, yields, () => this.view.names());
   }
 
   async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
     checkTagName(name);
-    options?.signal?.throwIfAborted();
-    this.#ready.toRead();
+    this.#from.opening.toRead(options);
     return readTag(this.#pathOf(name))?.descriptor;
   }
 
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
     checkTagName(name);
-    options?.signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#from.opening.toWrite(options);
     const tag = { name, descriptor: parseDescriptor(descriptor) };
-    await using _ = await this.#ready.hold([nameDigest(name), tag.descriptor.digest], options?.signal);
-    await this.#ready.noteManifest(tag.descriptor);
+    await using _ = await this.#from.leases.lease([nameDigest(name), tag.descriptor.digest], options?.signal);
+    await this.#from.manifests.note(tag.descriptor);
     // Before the tag is visible, so that there is an entry for every tag.
     await this.#members.record(tag);
     const path = this.#pathOf(name);
     const before = readTagIfReadable(path);
     const text = tagText(name, tag.descriptor);
-    if (before !== undefined && tagText(before.name, before.descriptor) === text && renew(path)) return;
+    if (before !== undefined && tagText(before.name, before.descriptor) === text && renewTimes(path)) return;
     {
       using __ = this.view.change(name);
-      await writeAtomically(this.#ingests, path, text);
+      await writeAtomically(this.#from.ingests, path, text);
       // Again: another process may have removed entries before it saw the tag.
       await this.#members.record(tag);
       if (before !== undefined && before.descriptor.digest !== tag.descriptor.digest) this.#members.moved(before);
@@ -105,8 +97,7 @@ export class TagFiles implements TagStore {
 
   async untag(name: string, options?: UntagOptions): Promise<void> {
     checkTagName(name);
-    options?.signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#from.opening.toWrite(options);
     const path = this.#pathOf(name);
     const tag = readTagIfReadable(path);
     if (lstatIfThere(path) === undefined || !this.#remove(name, path)) return;
@@ -118,14 +109,13 @@ export class TagFiles implements TagStore {
   async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag> {
     const { prefix = "", signal } = options;
     let left = listLimit(options);
-    signal?.throwIfAborted();
-    this.#ready.toRead();
+    this.#from.opening.toRead(options);
     const { names, files, error: unnamed } = await this.#names.current();
     // With a prefix: it is not known whether a tag with an unknown name has it.
     let error = prefix === "" ? unnamed : undefined;
     for (let at = firstListed(names, options); left > 0 && names[at]?.startsWith(prefix); at++) {
       signal?.throwIfAborted();
-      const turn = this.#yields.yieldIfDue();
+      const turn = this.#from.yields.yieldIfDue();
       if (turn !== undefined) await turn;
       try {
         const tag = readTag(`${this.#folder.tags}/${files[at]}`);
@@ -142,25 +132,7 @@ export class TagFiles implements TagStore {
 
   /** Returns the tags in the order of names. Skips those that are damaged or unreadable. */
   async stored(): Promise<StoredTag[]> {
-    return (await this.#readAll()).tags;
-  }
-
-  async #readAll(): Promise<{ readonly tags: StoredTag[]; readonly damaged: unknown }> {
-    const tags: StoredTag[] = [];
-    let damaged: unknown;
-    for (const file of namesIn(this.#folder.tags)) {
-      if (!file.endsWith(".json")) continue;
-      const turn = this.#yields.yieldIfDue();
-      if (turn !== undefined) await turn;
-      try {
-        const tag = readTag(`${this.#folder.tags}/${file}`);
-        if (tag !== undefined) tags.push(tag);
-      } catch (error) {
-        if (!isOfOneTag(error)) throw error;
-        damaged ??= error;
-      }
-    }
-    return { tags: tags.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
+    return (await readTags(this.#folder, this.#from.yields)).tags;
   }
 
   /**
@@ -190,7 +162,7 @@ export class TagFiles implements TagStore {
    * @returns whether all could be recorded
    */
   async recordMembers(): Promise<boolean> {
-    await this.#ready.toWrite();
+    await this.#from.opening.toWrite();
     await this.view.write();
     const added: StoredTag[] = [];
     for (const name of await this.#names.takeUnviewed()) {
@@ -199,7 +171,7 @@ export class TagFiles implements TagStore {
       using _ = this.view.change(name);
       added.push(tag);
     }
-    return await this.#members.recordAll(added, this.#yields);
+    return await this.#members.recordAll(added, this.#from.yields);
   }
 
   /** Creates tags from the named entries of another program's `index.json`. @returns all entries */
@@ -213,23 +185,12 @@ export class TagFiles implements TagStore {
       if (fs.existsSync(path)) continue;
       const { annotations: _, ...rest } = descriptor;
       const plain = Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
-      await writeAtomically(this.#ingests, path, tagText(name, plain));
+      await writeAtomically(this.#from.ingests, path, tagText(name, plain));
     }
     return entries;
   }
 
   #pathOf(name: string): string {
     return `${this.#folder.tags}/${tagFileOf(name)}`;
-  }
-}
-
-/** Sets the tag's time to now. @returns whether it did: another user's file must be replaced */
-function renew(path: string): boolean {
-  try {
-    const now = new Date();
-    fs.lutimesSync(path, now, now);
-    return true;
-  } catch {
-    return false;
   }
 }

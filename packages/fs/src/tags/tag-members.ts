@@ -29,28 +29,20 @@ export class TagMembers {
   async record({ name, descriptor: { digest } }: Tag): Promise<boolean> {
     const repository = repositoryOf(name);
     if (repository === undefined) return true;
-    try {
+    return await succeeds(async () => {
       await this.#names.format.establish();
       this.#names.add(repository, digest, tagFileOf(name));
       await this.#members.recordNamed(repository, digest);
-      return true;
-    } catch (error) {
-      if (!MoteError.isInstance(error)) throw error;
-      return false;
-    }
+    });
   }
 
   /** Returns whether all are recorded. */
   async recordAll(tags: readonly Tag[], yields: CooperativeYield): Promise<boolean> {
-    let isComplete = true;
-    try {
+    let isComplete = await succeeds(async () => {
       await this.#names.format.establish();
       await this.#members.format.establish();
-    } catch (error) {
-      if (!MoteError.isInstance(error)) throw error;
-      return false;
-    }
-    for (const tag of tags) {
+    });
+    for (const tag of isComplete ? tags : []) {
       await yields.yieldIfDue();
       if (!(await this.record(tag))) isComplete = false;
     }
@@ -93,6 +85,17 @@ export class TagMembers {
   #hasNoNames(repository: string): boolean {
     for (const _ of this.#names.digests(repository)) return false;
     return true;
+  }
+}
+
+/** Returns false if it throws an error of the cache. */
+async function succeeds(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (MoteError.isInstance(error)) return false;
+    throw error;
   }
 }
 

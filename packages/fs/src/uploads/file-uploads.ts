@@ -15,7 +15,7 @@ import {
 } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { lstatIfThere } from "../disk/plain-file.js";
-import type { ReadyMembers } from "../tags/member-files.js";
+import type { FolderOpening } from "../tags/open-folder.js";
 import { type HashedPrefix, OpenUpload } from "./open-upload.js";
 import { UploadFiles } from "./upload-files.js";
 
@@ -36,15 +36,15 @@ const maxUploadBytes = 1024 * 1024 ** 3;
 export class FileUploads implements Uploads {
   readonly #store: BlobStore;
   readonly #files: UploadFiles;
-  readonly #ready: ReadyMembers;
+  readonly #opening: FolderOpening;
   readonly #limits: Required<{ [Limit in keyof UploadLimits]: number }>;
   /** The hashes of what this process wrote, so that it need not be read again. */
   readonly #hashed: BoundedMap<string, HashedPrefix>;
 
-  constructor(store: BlobStore, ready: ReadyMembers, limits: UploadLimits = {}) {
+  constructor(store: BlobStore, opening: FolderOpening, limits: UploadLimits = {}) {
     this.#store = store;
     this.#files = new UploadFiles(store.folder, store.ingests);
-    this.#ready = ready;
+    this.#opening = opening;
     this.#limits = {
       maxAgeMs: limits.maxAgeMs ?? maxUploadAgeMs,
       maxUploads: limits.maxUploads ?? maxUploads,
@@ -53,22 +53,20 @@ export class FileUploads implements Uploads {
     this.#hashed = new BoundedMap(this.#limits.maxUploads);
   }
 
-  async begin(repository: string, { algorithm = "sha256", signal }: BeginUploadOptions = {}): Promise<Upload> {
+  async begin(repository: string, options: BeginUploadOptions = {}): Promise<Upload> {
     checkName(repository);
-    signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite(options);
     const limit = this.#limits.maxUploads;
     if (this.#files.list().length >= limit) {
       this.#removeOld(this.#limits.maxAgeMs);
       if (this.#files.list().length >= limit) throw tooMany(limit);
     }
-    const { id } = await this.#files.create(repository, algorithm);
+    const { id } = await this.#files.create(repository, options.algorithm ?? "sha256");
     return { id, offset: 0 };
   }
 
   async status(repository: string, id: string, options?: Cancellable): Promise<Upload | undefined> {
-    options?.signal?.throwIfAborted();
-    this.#ready.toRead();
+    this.#opening.toRead(options);
     const file = this.#files.find(repository, id);
     const stats = file && lstatIfThere(file.path);
     return stats && { id, offset: stats.size };
@@ -108,8 +106,7 @@ export class FileUploads implements Uploads {
   }
 
   async cancel(repository: string, id: string, options?: Cancellable): Promise<boolean> {
-    options?.signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite(options);
     const file = this.#files.find(repository, id);
     if (file === undefined) return false;
     if (this.#files.isBusy(file)) throw inUse(id);
@@ -118,8 +115,7 @@ export class FileUploads implements Uploads {
   }
 
   async expire({ maxAgeMs = this.#limits.maxAgeMs, signal }: ExpireUploadsOptions = {}): Promise<number> {
-    signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite({ signal });
     return this.#removeOld(maxAgeMs);
   }
 
@@ -140,8 +136,7 @@ export class FileUploads implements Uploads {
   }
 
   async #open(repository: string, id: string, signal: AbortSignal | undefined): Promise<OpenUpload> {
-    signal?.throwIfAborted();
-    await this.#ready.toWrite();
+    await this.#opening.toWrite({ signal });
     const before = this.#files.find(repository, id);
     if (before === undefined) throw unknownUpload(id);
     if (this.#files.isBusy(before)) throw inUse(id);

@@ -1,17 +1,9 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import {
-  type DigestAlgorithm,
-  digestBytes,
-  digestEncoded,
-  identityPattern,
-  isAbsent,
-  isDigestAlgorithm,
-  type ProcessIdentity,
-} from "@mote/core";
+import { type DigestAlgorithm, identityPattern, isAbsent, isDigestAlgorithm, type ProcessIdentity } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import { lstatIfThere, namesIn, removeIfThere } from "../disk/plain-file.js";
-import type { CacheFolder } from "../folder/cache-folder.js";
+import { CacheFolder } from "../folder/cache-folder.js";
 import { FolderFormat } from "../processes/folder-format.js";
 import { type IngestFiles, noOwner } from "../processes/ingest-files.js";
 import { isSilent } from "../processes/writer-locks.js";
@@ -48,14 +40,14 @@ export class UploadFiles {
   constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
     this.#ingests = ingests;
-    this.#format = new FolderFormat(ingests, folder.uploads, { format: "mote-uploads", version: formatVersion });
+    this.#format = new FolderFormat(ingests, folder.uploads, "mote-uploads", formatVersion);
   }
 
   /** Creates an empty file. */
   async create(repository: string, algorithm: DigestAlgorithm): Promise<UploadFile> {
     await this.#format.establish();
     const id = randomBytes(16).toString("hex");
-    const file = this.#named({ id, repository: hashOf(repository), algorithm }, noOwner);
+    const file = this.#named({ id, repository: CacheFolder.hashOf(repository), algorithm }, noOwner);
     try {
       fs.closeSync(this.#ingests.create(file.path));
     } catch (error) {
@@ -74,7 +66,7 @@ export class UploadFiles {
   }
 
   find(repository: string, id: string): UploadFile | undefined {
-    const hash = hashOf(repository);
+    const hash = CacheFolder.hashOf(repository);
     return this.list().find((file) => file.id === id && file.repository === hash);
   }
 
@@ -114,8 +106,4 @@ export class UploadFiles {
     const name = [id, repository, algorithm, owner, this.#instance].join(".");
     return { id, repository, algorithm, owner, path: `${this.#folder.uploads}/${name}` };
   }
-}
-
-function hashOf(text: string): string {
-  return digestEncoded(digestBytes(Buffer.from(text)));
 }
