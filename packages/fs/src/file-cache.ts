@@ -89,8 +89,8 @@ export class FileCache implements MoteCache {
     const { calls, chunksOnWrite } = settings;
     const establish = () => establishFolder(ingests);
     const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite, logger, establish });
-    const leases = new LeaseFiles(folder, ingests, logger);
-    const locks = new WriterLocks(folder, ingests);
+    const leases = new LeaseFiles(ingests, logger);
+    const locks = new WriterLocks(ingests);
     const manifests = new ManifestNotes(folder, syncs);
     const pins = new DigestFiles(folder, folder.pins);
     const waiting = new DigestFiles(folder, folder.waiting);
@@ -104,7 +104,7 @@ export class FileCache implements MoteCache {
     const tags: TagFiles = new TagFiles({ ingests, opening, yields: store.yields, manifests, leases, members });
     const uploads = new FileUploads(store, opening, settings.keepUploads);
     const { keepIngests } = settings;
-    const orphans = new Orphans(folder, ingests, { leases, locks, uploads }, { keepIngests, logger });
+    const orphans = new Orphans({ ingests, leases, locks, uploads, keep: keepIngests ?? {}, logger });
     this.algorithm = algorithm;
     this.tags = tags;
     this.membership = members;

@@ -48,17 +48,14 @@ export class LeaseFiles {
   readonly #prefix = randomBytes(4).toString("hex");
   #serial = 0;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, logger: Logger) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles, logger: Logger) {
+    this.#folder = ingests.folder;
     this.#ingests = ingests;
     this.#logger = logger;
-    this.#prunes = new RunningPrunes(folder, logger);
-    this.#journal = new LeaseJournal({
-      ingests,
-      newPath: () => `${folder.leases}/${this.#newName()}`,
-      acknowledged: () => this.#prunes.acknowledged({ ref: false }),
-      logger,
-    });
+    this.#prunes = new RunningPrunes(this.#folder, logger);
+    const newPath = () => `${this.#folder.leases}/${this.#newName()}`;
+    const acknowledged = () => this.#prunes.acknowledged({ ref: false });
+    this.#journal = new LeaseJournal({ ingests, newPath, acknowledged, logger });
   }
 
   /** Returns all digests leased by live holders. `evictSilent: false` keeps the files of silent holders. */
@@ -91,24 +88,23 @@ export class LeaseFiles {
     return true;
   }
 
+  /** Removes the leases and announcements of processes that have ended or are silent. */
   cleanUp(): void {
-    for (const name of namesIn(this.#folder.leases)) {
-      const path = `${this.#folder.leases}/${name}`;
-      const stats = lstatIfThere(path);
-      if (stats !== undefined && !this.#isHeld(path, stats)) removeIfPossible(path);
-    }
-    for (const name of namesIn(this.#folder.pruning)) {
-      const path = `${this.#folder.pruning}/${name}`;
-      const stats = lstatIfThere(path);
-      if (stats === undefined || this.#isHeld(path, stats)) continue;
-      if (livenessOf(ownerOf(name)) === "unknown") this.#prunes.evict(name);
-      else removeIfPossible(path);
+    for (const folder of [this.#folder.leases, this.#folder.pruning]) {
+      for (const name of namesIn(folder)) {
+        const path = `${folder}/${name}`;
+        const stats = lstatIfThere(path);
+        if (stats === undefined || this.#isHeld(path, stats)) continue;
+        const mayContinue = folder === this.#folder.pruning && livenessOf(ownerOf(name)) === "unknown";
+        if (mayContinue) this.#prunes.evict(name);
+        else removeIfPossible(path);
+      }
     }
   }
 
   async lease(digests: Iterable<Digest>, signal: AbortSignal | undefined): Promise<Lease> {
     signal?.throwIfAborted();
-    const lease = new JournalLease(this.#journal, (until) => this.#prunes.acknowledged({ signal: until }));
+    const lease = leaseIn(this.#journal, (until) => this.#prunes.acknowledged({ signal: until }));
     try {
       await lease.addAll(digests, signal);
       return lease;
@@ -120,7 +116,7 @@ export class LeaseFiles {
 
   /** Announces a prune. Call `look` before each batch of removals, and `rest` before any long work other than removing. */
   announcePrune(): PruneAnnouncement {
-    return new PruneAnnouncement(this.#folder, this.#ingests, this.#logger, this.#newName());
+    return new PruneAnnouncement(this.#ingests, this.#logger, this.#newName());
   }
 
   /** Reads the lines added to an append-only file since the last read. Undefined if the file does not exist. */
@@ -155,53 +151,42 @@ export class LeaseFiles {
   }
 }
 
-class JournalLease implements Lease {
-  readonly #journal: LeaseJournal;
-  readonly #acknowledged: (signal: AbortSignal | undefined) => Promise<void>;
-  readonly #digests = new Set<Digest>();
-  #losses: number;
-  #released = false;
-
-  constructor(journal: LeaseJournal, acknowledged: (signal: AbortSignal | undefined) => Promise<void>) {
-    this.#journal = journal;
-    this.#acknowledged = acknowledged;
-    this.#losses = journal.losses;
-  }
-
-  async add(digest: Digest): Promise<void> {
-    await this.addAll([digest]);
-  }
-
-  async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
-    if (this.#released) throw closedError("the lease");
+function leaseIn(journal: LeaseJournal, acknowledged: (signal?: AbortSignal) => Promise<void>) {
+  const held = new Set<Digest>();
+  let losses = journal.losses;
+  let isReleased = false;
+  const assertHeld = () => {
+    if (isReleased) throw closedError("the lease");
+  };
+  const release = async () => {
+    if (!isReleased) journal.release(held);
+    isReleased = true;
+  };
+  const addAll = async (digests: Iterable<Digest>, signal?: AbortSignal) => {
+    assertHeld();
     const wanted = new Set([...digests].map((digest) => parseDigest(digest)));
     if (wanted.size === 0) return;
-    const added = [...wanted].filter((digest) => !this.#digests.has(digest));
-    this.#journal.hold(added);
+    const added = [...wanted].filter((digest) => !held.has(digest));
+    journal.hold(added);
     // A lease that is lost before it holds anything is not reported.
-    if (this.#digests.size === 0) this.#losses = this.#journal.losses;
-    for (const digest of added) this.#digests.add(digest);
-    await this.#acknowledged(signal);
-  }
-
-  async renew(options: Cancellable = {}): Promise<boolean> {
-    if (this.#released) throw closedError("the lease");
-    this.#journal.renew();
-    await this.#acknowledged(options.signal);
-    const wasHeld = this.#losses === this.#journal.losses;
-    this.#losses = this.#journal.losses;
-    return wasHeld;
-  }
-
-  async release(): Promise<void> {
-    if (this.#released) return;
-    this.#released = true;
-    this.#journal.release(this.#digests);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release();
-  }
+    if (held.size === 0) losses = journal.losses;
+    for (const digest of added) held.add(digest);
+    await acknowledged(signal);
+  };
+  return {
+    addAll,
+    add: (digest: Digest) => addAll([digest]),
+    async renew({ signal }: Cancellable = {}) {
+      assertHeld();
+      journal.renew();
+      await acknowledged(signal);
+      const wasHeld = losses === journal.losses;
+      losses = journal.losses;
+      return wasHeld;
+    },
+    release,
+    [Symbol.asyncDispose]: release,
+  };
 }
 
 /** Skips an incomplete line: its `add` has not returned. */

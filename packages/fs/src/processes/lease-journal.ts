@@ -11,6 +11,14 @@ const suspendedMs = 30 * 60 * 1000;
 /** The file is rewritten at twice the held lines plus this many. */
 const spareLines = 256;
 
+interface JournalDependencies {
+  readonly ingests: IngestFiles;
+  readonly newPath: () => string;
+  /** Resolves when every running prune has seen what was written before. */
+  readonly acknowledged: () => Promise<void>;
+  readonly logger: Logger;
+}
+
 interface JournalFile {
   readonly path: string;
   readonly fd: number;
@@ -26,10 +34,7 @@ interface JournalFile {
  * leading minus, removes it; older releases skip the latter, so to them it is held until the file is rewritten.
  */
 export class LeaseJournal {
-  readonly #ingests: IngestFiles;
-  readonly #newPath: () => string;
-  readonly #acknowledged: () => Promise<void>;
-  readonly #logger: Logger;
+  readonly #from: JournalDependencies;
   /** The number of leases that hold each digest. */
   readonly #counts = new Map<Digest, number>();
   #file: JournalFile | undefined;
@@ -39,17 +44,8 @@ export class LeaseJournal {
   #renewed = { wallMs: 0, steadyMs: 0 };
   #losses = 0;
 
-  /** @param from `acknowledged` resolves when every running prune has seen what was written before */
-  constructor(from: {
-    readonly ingests: IngestFiles;
-    readonly newPath: () => string;
-    readonly acknowledged: () => Promise<void>;
-    readonly logger: Logger;
-  }) {
-    this.#ingests = from.ingests;
-    this.#newPath = from.newPath;
-    this.#acknowledged = from.acknowledged;
-    this.#logger = from.logger;
+  constructor(from: JournalDependencies) {
+    this.#from = from;
   }
 
   /** How many times leases may have been interrupted because another process considered this one dead. */
@@ -70,10 +66,7 @@ export class LeaseJournal {
   hold(digests: readonly Digest[]): void {
     if (digests.length === 0) return;
     const added = digests.filter((digest) => !this.#counts.has(digest));
-    this.#write(() => {
-      const file = this.#writable();
-      this.#append(file, added);
-    });
+    this.#write(() => this.#append(this.#writable(), added));
     for (const digest of digests) this.#counts.set(digest, (this.#counts.get(digest) ?? 0) + 1);
   }
 
@@ -104,7 +97,7 @@ export class LeaseJournal {
     try {
       work();
     } catch (error) {
-      throw fileError(error, "write", this.#file?.path ?? this.#newPath());
+      throw fileError(error, "write", this.#file?.path ?? this.#from.newPath());
     }
   }
 
@@ -113,11 +106,10 @@ export class LeaseJournal {
     if (this.#file === undefined) return this.#begin();
     if (fs.fstatSync(this.#file.fd).nlink > 0) return this.#file;
     const lost = this.#file;
-    const file = this.#create();
+    this.#file = this.#create();
     this.#losses++;
-    this.#file = file;
     fs.closeSync(lost.fd);
-    return file;
+    return this.#file;
   }
 
   #begin(): JournalFile {
@@ -129,8 +121,8 @@ export class LeaseJournal {
 
   /** Creates a file with everything that is held. */
   #create(): JournalFile {
-    const path = this.#newPath();
-    const file = { path, fd: this.#ingests.create(path), end: 0, lines: 0, positions: new Map<Digest, number>() };
+    const path = this.#from.newPath();
+    const file = { path, fd: this.#from.ingests.create(path), end: 0, lines: 0, positions: new Map<Digest, number>() };
     try {
       this.#append(file, [...this.#counts.keys()]);
     } catch (error) {
@@ -164,7 +156,7 @@ export class LeaseJournal {
       writeAtEnd(file, digests.map((digest) => `\n-${digest}\n`).join(""));
       file.lines += digests.length;
     } catch (error) {
-      this.#logger.debug("a lease's end takes no space on a full disk", { path: file.path, error });
+      this.#from.logger.debug("a lease's end takes no space on a full disk", { path: file.path, error });
       for (const digest of digests) this.#blank(file, file.positions.get(digest));
     }
     for (const digest of digests) file.positions.delete(digest);
@@ -177,7 +169,7 @@ export class LeaseJournal {
     try {
       fs.writeSync(file.fd, "-", position);
     } catch (error) {
-      this.#logger.debug("a lease ends only when its file is rewritten", { path: file.path, error });
+      this.#from.logger.debug("a lease ends only when its file is rewritten", { path: file.path, error });
     }
   }
 
@@ -186,15 +178,15 @@ export class LeaseJournal {
     try {
       this.#file = this.#create();
     } catch (error) {
-      this.#logger.debug("a lease's file could not be rewritten", { path: file.path, error });
+      this.#from.logger.debug("a lease's file could not be rewritten", { path: file.path, error });
       file.lines = 0;
       return;
     }
     this.#replaced = file;
     try {
-      await this.#acknowledged();
+      await this.#from.acknowledged();
     } catch (error) {
-      this.#logger.debug("a prune does not know of a lease's new file", { path: file.path, error });
+      this.#from.logger.debug("a prune does not know of a lease's new file", { path: file.path, error });
     }
     if (this.#replaced !== file) return;
     this.#replaced = undefined;
@@ -209,14 +201,16 @@ export class LeaseJournal {
   }
 
   #remove(file: JournalFile): void {
-    removeOpenFile(file, (error) => this.#logger.warn("cannot remove the file of a lease", { path: file.path, error }));
+    removeOpenFile(file, (error) =>
+      this.#from.logger.warn("cannot remove the file of a lease", { path: file.path, error }),
+    );
   }
 
   #renewOrWarn(): void {
     try {
       this.renew();
     } catch (error) {
-      this.#logger.debug("a lease could not be renewed", { path: this.#file?.path, error });
+      this.#from.logger.debug("a lease could not be renewed", { path: this.#file?.path, error });
     }
   }
 

@@ -30,10 +30,10 @@ export class PruneAnnouncement {
   readonly #gate: string | undefined;
   #count = atRest;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, logger: Logger, name: string) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles, logger: Logger, name: string) {
+    this.#folder = ingests.folder;
     this.#logger = logger;
-    this.#path = `${folder.pruning}/${name}`;
+    this.#path = `${this.#folder.pruning}/${name}`;
     this.#gate = this.#makeGate(name);
     try {
       this.#fd = ingests.create(this.#path);
@@ -125,11 +125,8 @@ export class RunningPrunes {
     options: { readonly signal?: AbortSignal | undefined; readonly ref?: boolean } = {},
   ): Promise<void> {
     const { signal, ref = true } = options;
-    const waiting = new Map<string, number>();
-    for (const name of namesIn(this.#folder.pruning)) {
-      const count = this.#countOf(name);
-      if (count !== undefined) waiting.set(name, count);
-    }
+    const running = namesIn(this.#folder.pruning).map((name) => [name, this.#countOf(name)] as const);
+    const waiting = new Map(running.filter(([, count]) => count !== undefined));
     const begunMs = performance.now();
     const warned = new Set<string>();
     for (let waitMs = 1; waiting.size > 0; waitMs = Math.min(2 * waitMs, 32)) {

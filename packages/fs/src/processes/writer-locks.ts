@@ -15,13 +15,11 @@ const undisputedMs = silenceMs / 3;
  * lock is evicted. In rare cases two processes acquire it, which costs one more fetch.
  */
 export class WriterLocks {
-  readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
   /** The ingest files of locks that this object acquired, and when (Unix milliseconds). */
   readonly #acquired = new Map<string, number>();
 
-  constructor(folder: CacheFolder, ingests: IngestFiles) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles) {
     this.#ingests = ingests;
   }
 
@@ -64,8 +62,8 @@ export class WriterLocks {
 
   /** Evicts silent writers. */
   cleanUp(): void {
-    for (const name of namesIn(this.#folder.writerLocks)) {
-      const path = `${this.#folder.writerLocks}/${name}`;
+    for (const name of namesIn(this.#ingests.folder.writerLocks)) {
+      const path = `${this.#ingests.folder.writerLocks}/${name}`;
       const holder = readIfThere(path);
       if (holder !== undefined && !this.#isWriting(holder)) this.#evict(path, holder);
     }
@@ -98,7 +96,7 @@ export class WriterLocks {
   }
 
   #pathOf(digest: Digest): string {
-    return `${this.#folder.writerLocks}/${CacheFolder.nameOf(digest)}`;
+    return `${this.#ingests.folder.writerLocks}/${CacheFolder.nameOf(digest)}`;
   }
 }
 

@@ -18,47 +18,38 @@ const keepIngestsMs = 3 * 24 * 60 * 60 * 1000;
 const keepIngestsBytes = 10 * 1024 ** 3;
 const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
 
+interface OrphanDependencies {
+  readonly ingests: IngestFiles;
+  readonly leases: LeaseFiles;
+  readonly locks: WriterLocks;
+  readonly uploads: { cleanUp(): void };
+  readonly keep: KeepIngests;
+  readonly logger: Logger;
+}
+
 /** Removes what dead writers and damaged blobs left below `.mote/`. */
 export class Orphans {
-  readonly #folder: CacheFolder;
+  readonly #from: OrphanDependencies;
   readonly #ingests: IngestFiles;
-  readonly #leases: LeaseFiles;
-  readonly #locks: WriterLocks;
-  readonly #uploads: { cleanUp(): void };
-  readonly #keep: KeepIngests;
-  readonly #logger: Logger;
+  readonly #folder: CacheFolder;
 
-  constructor(
-    folder: CacheFolder,
-    ingests: IngestFiles,
-    holders: { readonly leases: LeaseFiles; readonly locks: WriterLocks; readonly uploads: { cleanUp(): void } },
-    options: { readonly keepIngests: KeepIngests | undefined; readonly logger: Logger },
-  ) {
-    this.#folder = folder;
-    this.#ingests = ingests;
-    this.#leases = holders.leases;
-    this.#locks = holders.locks;
-    this.#uploads = holders.uploads;
-    this.#keep = options.keepIngests ?? {};
-    this.#logger = options.logger;
+  constructor(from: OrphanDependencies) {
+    this.#from = from;
+    this.#ingests = from.ingests;
+    this.#folder = from.ingests.folder;
   }
 
-  /** Removes orphans, and unfinished writes beyond their limits. */
-  cleanUp(): void {
-    this.#cleanUp({ ingestBytes: Number.POSITIVE_INFINITY });
+  /** Removes orphans, and unfinished writes beyond their limits: oldest first, down to `ingestBytes`. */
+  cleanUp(ingestBytes = Number.POSITIVE_INFINITY): void {
+    const { leases, locks, uploads } = this.#from;
+    for (const each of [leases, locks, uploads]) this.#try(() => each.cleanUp());
+    this.#try(() => this.#cleanUpFiles(ingestBytes));
   }
 
-  /** As `cleanUp`; also removes unfinished writes, oldest first, down to `ingestBytes`, and the chunk digests of missing blobs. */
-  prune(room: { readonly ingestBytes: number }): void {
-    this.#cleanUp(room);
+  /** As `cleanUp`; also removes the chunk digests of missing blobs. */
+  prune(ingestBytes: number): void {
+    this.cleanUp(ingestBytes);
     this.#try(() => this.#cleanUpChunkDigests());
-  }
-
-  #cleanUp(room: { readonly ingestBytes: number }): void {
-    this.#try(() => this.#leases.cleanUp());
-    this.#try(() => this.#locks.cleanUp());
-    this.#try(() => this.#uploads.cleanUp());
-    this.#try(() => this.#cleanUpFiles(room));
   }
 
   /** Continues after an error: orphans do no harm. */
@@ -66,11 +57,11 @@ export class Orphans {
     try {
       work();
     } catch (error) {
-      this.#logger.warn("cannot clean up orphans", { path: this.#folder.root, error });
+      this.#from.logger.warn("cannot clean up orphans", { path: this.#folder.root, error });
     }
   }
 
-  #cleanUpFiles(room: { readonly ingestBytes: number }): void {
+  #cleanUpFiles(mostBytes: number): void {
     const unfinished: Orphan[] = [];
     const files = this.#ingests.list();
     for (const file of files) {
@@ -81,11 +72,10 @@ export class Orphans {
       if (isResumable && found.size > 0 && !this.#isFinished(file)) unfinished.push(found);
       else this.#remove(found);
     }
-    const damaged = namesIn(this.#folder.quarantine).flatMap(
-      (name) => orphanAt(`${this.#folder.quarantine}/${name}`) ?? [],
-    );
-    const ingestBytes = Math.min(room.ingestBytes, this.#keep.maxBytes ?? keepIngestsBytes);
-    this.#bound(unfinished, this.#keep.maxAgeMs ?? keepIngestsMs, ingestBytes);
+    const { quarantine } = this.#folder;
+    const damaged = namesIn(quarantine).flatMap((name) => orphanAt(`${quarantine}/${name}`) ?? []);
+    const { maxAgeMs = keepIngestsMs, maxBytes = keepIngestsBytes } = this.#from.keep;
+    this.#bound(unfinished, maxAgeMs, Math.min(mostBytes, maxBytes));
     this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
     this.#cleanUpNotes(files);
   }
@@ -128,7 +118,7 @@ export class Orphans {
     try {
       fs.rmSync(path, { force: true, recursive: true });
     } catch (error) {
-      this.#logger.warn("cannot remove an orphan", { path, error });
+      this.#from.logger.warn("cannot remove an orphan", { path, error });
     }
   }
 }

@@ -225,7 +225,7 @@ class Pruning {
 
   async #tidy(): Promise<void> {
     const { only, maxSize } = this.#options;
-    if (only === undefined) this.#dependencies.orphans.prune({ ingestBytes: maxSize });
+    if (only === undefined) this.#dependencies.orphans.prune(maxSize);
     await this.#dependencies.tags.view.writeIfSpace();
     await cleanUpRecords(this.#dependencies, this.#tally.untaggedNames);
   }
