@@ -1,9 +1,11 @@
 import type { MoteCache } from "./capabilities.js";
-import type { Descriptor } from "./descriptor.js";
 import { hasCode } from "./error.js";
+import type { RangesFetch } from "./fetch-ranges.js";
 
-interface Feed {
+/** Receives the bytes of a fetch while they arrive. */
+export interface FetchFeed {
   push(chunk: Uint8Array): void | Promise<void>;
+  /** Called when the bytes have been verified. */
   end(): void;
   fail(error: unknown): void;
 }
@@ -13,18 +15,9 @@ interface Feed {
  * all of it is passed on; never rejects.
  */
 export async function passOnToFeed(
-  feed: Feed,
-  {
-    cache,
-    descriptor,
-    start,
-    signal,
-  }: {
-    readonly cache: MoteCache;
-    readonly descriptor: Descriptor;
-    readonly start: number;
-    readonly signal: AbortSignal;
-  },
+  feed: FetchFeed,
+  start: number,
+  { cache, descriptor, signal }: Pick<RangesFetch, "descriptor" | "signal"> & { readonly cache: MoteCache },
 ): Promise<void> {
   try {
     await using follower = await cache.followMote?.(descriptor.digest, { start, verifyOnRead: false, signal });

@@ -4,25 +4,17 @@ import { isRangedWriter, type MoteCache, type RangedWriter, type ResumableWriter
 import type { CallOptions, ContentSource } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
 import { hasCode, MoteError } from "./error.js";
-import { passOnToFeed } from "./feed-while-fetching.js";
+import { type FetchFeed, passOnToFeed } from "./feed-while-fetching.js";
 import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
 import { fetchRanges } from "./fetch-ranges.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Mote, MoteReader, MoteWriter } from "./mote.js";
 import type { ParallelFetch } from "./parallel-fetch.js";
 import { resumeChunks } from "./resume-chunks.js";
-import { sourceChunks } from "./source-chunks.js";
+import { endedEarly, sourceChunks } from "./source-chunks.js";
 import { untilAborted } from "./until-aborted.js";
 
 const maxWaitMs = 50;
-
-/** Receives the bytes of a fetch while they arrive. */
-export interface FetchFeed {
-  push(chunk: Uint8Array): void | Promise<void>;
-  /** Called when the bytes have been verified. */
-  end(): void;
-  fail(error: unknown): void;
-}
 
 export interface CacheFetch {
   /** Yields the source and its fallbacks, which are opened as needed. */
@@ -135,15 +127,27 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
     if (feed !== undefined) await feed.push(chunk);
     return true;
   };
-  try {
+  await committing(writer, fetch, feed, async () => {
     if (inlined !== undefined) await store(inlined.subarray(offset));
     // A cache does not keep a chunk after `write`, but a feed does.
     else if (offset < descriptor.size)
       await storeFromSources(fetch, { start: offset, end: descriptor.size, reuse: feed === undefined, store });
+  });
+  feed?.end();
+  return { offset, isLocal: inlined !== undefined };
+}
+
+/** Commits what `work` has written. After an error, fails the feed, and suspends or aborts the writer. */
+async function committing(
+  writer: MoteWriter | ResumableWriter,
+  { signal }: CacheFetch,
+  feed: FetchFeed | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
     signal.throwIfAborted();
     await writingCache(writer.close(), signal);
-    feed?.end();
-    return { offset, isLocal: inlined !== undefined };
   } catch (error) {
     feed?.fail(error);
     await releaseWriter(writer, error);
@@ -157,14 +161,14 @@ async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch): Promise
   const written = new ByteRanges(writer.stored);
   const offset = written.bytes;
   const feed = fetch.begin({ stored: offset, start: writer.offset, isInOrder: false });
-  const feeding = feed && passOnToFeed(feed, { ...fetch, start: writer.offset });
+  const feeding = feed && passOnToFeed(feed, writer.offset, fetch);
   const store = async (chunk: Uint8Array, at: number) => {
     signal.throwIfAborted();
     await writingCache(writer.writeAt(chunk, at), signal);
     written.add(at, at + chunk.byteLength);
     fetch.onBytes(written.bytes, written.prefixEnd);
   };
-  try {
+  await committing(writer, fetch, feed, async () => {
     try {
       if (parallel !== undefined) await fetchRanges({ ...fetch, ...parallel, writer, store });
     } catch (error) {
@@ -183,15 +187,9 @@ async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch): Promise
       };
       await storeFromSources(fetch, { ...gap, reuse: true, store: storeNext });
     }
-    signal.throwIfAborted();
-    await writingCache(writer.close(), signal);
-    await feeding;
-    return { offset, isLocal: false };
-  } catch (error) {
-    feed?.fail(error);
-    await releaseWriter(writer, error);
-    throw error;
-  }
+  });
+  await feeding;
+  return { offset, isLocal: false };
 }
 
 interface Reading extends ByteRange {
@@ -214,20 +212,22 @@ async function storeFromSources(fetch: CacheFetch, reading: Reading): Promise<vo
       await store(complete);
       return;
     }
-    for await (const chunk of chunksFrom(fetch, sources, { opening, ...reading })) if (!(await store(chunk))) return;
+    for await (const chunk of chunksFrom(fetch, sources, opening, reading)) if (!(await store(chunk))) return;
   } finally {
     await sources.return?.();
   }
 }
 
 type Sources = AsyncIterator<Pick<ContentSource, "blob">>;
+/** A promise would be awaited too early if it were the result itself. */
+type Opening = { readonly reader: Promise<MoteReader> };
 
 /** Opens the blob at the next source; undefined if there is none. */
 async function openNext(
   { descriptor, signal, onEvent }: CacheFetch,
   sources: Sources,
   { start, end, reuse }: Omit<Reading, "store">,
-): Promise<{ readonly reader: Promise<MoteReader> } | undefined> {
+): Promise<Opening | undefined> {
   const { done, value: source } = await sources.next();
   if (done) return undefined;
   const part = end === descriptor.size ? { start } : { start, end };
@@ -238,10 +238,7 @@ async function openNext(
 }
 
 /** Returns all bytes if they are there already, as those of most small blobs: streams would cost more than the rest of its fetch. */
-async function receivedAtOnce(
-  { reader }: { readonly reader: Promise<MoteReader> },
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
+async function receivedAtOnce({ reader }: Opening, signal: AbortSignal): Promise<Uint8Array | undefined> {
   try {
     const opened = await untilAborted(reader, signal);
     return opened instanceof BytesReader ? opened.bytes : undefined;
@@ -255,12 +252,8 @@ async function receivedAtOnce(
 async function* chunksFrom(
   fetch: CacheFetch,
   sources: Sources,
-  {
-    opening,
-    start,
-    end,
-    reuse,
-  }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
+  opening: Opening,
+  { start, end, reuse }: Reading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { descriptor, signal, onSwitch } = fetch;
   let firstError: { readonly error: unknown } | undefined;
@@ -278,12 +271,6 @@ async function* chunksFrom(
 
 function noSourceLeft({ digest }: Descriptor): MoteError {
   return new MoteError("MOTE_NOT_FOUND", `cannot read ${digest}: there are no more sources`, { details: { digest } });
-}
-
-function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
-  return new MoteError("MOTE_SIZE_MISMATCH", `the source sent only ${position} of ${size} bytes of ${digest}`, {
-    details: { digest, expected: size, actual: position },
-  });
 }
 
 async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

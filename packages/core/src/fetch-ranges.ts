@@ -2,10 +2,10 @@ import type { RangedWriter } from "./capabilities.js";
 import type { ConnectionCount } from "./connection-count.js";
 import type { CallOptions, ContentSource, RangeAgreement } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
-import { hasCode, MoteError } from "./error.js";
+import { hasCode } from "./error.js";
 import { CacheError } from "./fetch-error.js";
 import { RangePlan } from "./range-plan.js";
-import { sourceChunks } from "./source-chunks.js";
+import { endedEarly, sourceChunks } from "./source-chunks.js";
 
 /** After so many, the rest is read in one stream. Each was preceded by the retries of the source. */
 const maxFailedConnections = 16;
@@ -97,15 +97,13 @@ class RangesInParallel {
   }
 
   async #read(range: { readonly start: number; readonly end: number }): Promise<void> {
-    const { store, count } = this.#fetch;
-    const { size } = this.#fetch.descriptor;
+    const { source, descriptor, onEvent, onReceived, store, count } = this.#fetch;
+    const { size } = descriptor;
     let { start: at, end } = range;
     try {
-      const { source, descriptor, onEvent, onReceived } = this.#fetch;
       const options = { ...range, ranges: this.#agreement, verifyOnRead: false, reuse: true, onEvent };
       const opening = source.blob(descriptor, { ...options, signal: this.#signal });
-      const chunks = sourceChunks(opening, { signal: this.#signal, onReceived });
-      for await (const chunk of chunks) {
+      for await (const chunk of sourceChunks(opening, { signal: this.#signal, onReceived })) {
         if (this.#agreement.isWhole && end !== size) {
           end = size;
           while (this.#plan.take(size, 1) !== undefined);
@@ -116,24 +114,10 @@ class RangesInParallel {
         count.received(wanted.byteLength);
         this.#start();
       }
+      if (at < end) throw endedEarly(descriptor, at);
     } catch (error) {
       this.#plan.giveBack({ start: at, end });
       throw error;
     }
-    if (at < end) {
-      this.#plan.giveBack({ start: at, end });
-      throw this.#endedEarly(at);
-    }
-  }
-
-  #endedEarly(position: number): MoteError {
-    const { digest, size } = this.#fetch.descriptor;
-    return new MoteError(
-      "MOTE_SIZE_MISMATCH",
-      `the source sent only ${position} of ${size} bytes of a range of ${digest}`,
-      {
-        details: { digest, expected: size, actual: position },
-      },
-    );
   }
 }

@@ -1,11 +1,11 @@
 export * from "./blob-info-cache.js";
 export * from "./bounded-map.js";
-export * from "./byte-count.js";
 export * from "./byte-ranges.js";
 export * from "./bytes-reader.js";
 export * from "./bytes-tracker.js";
 export * from "./cancellable.js";
 export * from "./capabilities.js";
+export * from "./check-arguments.js";
 export * from "./circuit-breaker.js";
 export * from "./config-platform.js";
 export type { ConnectionCount } from "./connection-count.js";
@@ -16,6 +16,7 @@ export { descriptorSchema, imageIndexSchema, imageManifestSchema } from "./descr
 export { readDiffIds } from "./diff-ids.js";
 export * from "./digest.js";
 export * from "./error.js";
+export type { FetchFeed } from "./feed-while-fetching.js";
 export * from "./fetch-error.js";
 export * from "./fetch-into-cache.js";
 export * from "./fetch-leases.js";

@@ -2,7 +2,7 @@ import { type BlobInfoCache, LAYER_SCOPE } from "./blob-info-cache.js";
 import type { Cancellable } from "./cancellable.js";
 import type { Descriptor } from "./descriptor.js";
 import type { Digest } from "./digest.js";
-import type { Ref, RefCodec } from "./ref.js";
+import { parseIfValid, type Ref, type RefCodec } from "./ref.js";
 
 export interface LocateOptions extends Cancellable {
   /** Whether to return only references on the destination's registry, where a mount is possible. */
@@ -34,9 +34,7 @@ export class LayerLocator {
     sourceRef: Ref | string,
     options: Cancellable = {},
   ): Promise<void> {
-    const location = this.#withScheme(sourceRef);
-    const transport = this.#refCodec.transport(location);
-    await this.#bic.recordKnownLocation(transport, LAYER_SCOPE, descriptor.digest, location, options);
+    await this.#bic.recordKnownLocation(...this.#recordOf(descriptor, sourceRef), options);
   }
 
   /** Removes a location, if the blob-info cache supports it. @throws as `recordLayerSource` */
@@ -45,9 +43,7 @@ export class LayerLocator {
     sourceRef: Ref | string,
     options: Cancellable = {},
   ): Promise<void> {
-    const location = this.#withScheme(sourceRef);
-    const transport = this.#refCodec.transport(location);
-    await this.#bic.removeKnownLocation?.(transport, LAYER_SCOPE, descriptor.digest, location, options);
+    await this.#bic.removeKnownLocation?.(...this.#recordOf(descriptor, sourceRef), options);
   }
 
   /**
@@ -70,7 +66,7 @@ export class LayerLocator {
     const located = new Map<string, Ref>();
     for (const { location } of candidates) {
       if (located.size >= max) break;
-      const ref = location === undefined ? undefined : this.#parseRecorded(location);
+      const ref = location === undefined ? undefined : parseIfValid(this.#refCodec, location);
       if (ref === undefined || (matchRegistry && !sameRegistry(ref, destination))) continue;
       const text = this.#withScheme(ref);
       if (!located.has(text)) located.set(text, ref);
@@ -83,16 +79,13 @@ export class LayerLocator {
     return this.#refCodec.format(ref);
   }
 
-  #parse(ref: Ref | string): Ref {
-    return typeof ref === "string" ? this.#refCodec.parse(ref) : ref;
+  #recordOf({ digest }: Pick<Descriptor, "digest">, sourceRef: Ref | string) {
+    const location = this.#withScheme(sourceRef);
+    return [this.#refCodec.transport(location), LAYER_SCOPE, digest, location] as const;
   }
 
-  #parseRecorded(location: string): Ref | undefined {
-    try {
-      return this.#refCodec.parse(location);
-    } catch {
-      return undefined;
-    }
+  #parse(ref: Ref | string): Ref {
+    return typeof ref === "string" ? this.#refCodec.parse(ref) : ref;
   }
 
   #withScheme(ref: Ref | string): string {

@@ -1,7 +1,7 @@
-import { assertByteCount } from "./byte-count.js";
 import { BytesReaderAt } from "./bytes-reader.js";
 import type { Cancellable } from "./cancellable.js";
 import type { MoteCache, StoredMote } from "./capabilities.js";
+import { assertByteCount, assertCommitMode, assertPruneBounds } from "./check-arguments.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { hasCode, MoteError } from "./error.js";
 import { takeInventory } from "./inventory.js";
@@ -117,8 +117,7 @@ export class MemoryCache implements MoteCache {
   }
 
   async commitMote(source: string, mote: Mote, mode: CommitMode, options: Cancellable = {}): Promise<void> {
-    if (mode !== "copy" && mode !== "move")
-      throw new TypeError(`"${String(mode)}" is not a valid mode; use "copy" or "move"`);
+    assertCommitMode(mode);
     parseDigest(mote.digest);
     this.#assertOpen(options);
     if (this.#files === undefined)
@@ -147,9 +146,7 @@ export class MemoryCache implements MoteCache {
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
     this.#assertOpen(options);
-    const { maxAgeMs = 0, minAgeMs = 0 } = options;
-    for (const [name, value] of Object.entries({ maxSize, maxAgeMs, minAgeMs }))
-      if (!(value >= 0)) throw new TypeError(`${name} must be a number of at least 0, not ${value}`);
+    assertPruneBounds(maxSize, options);
     const report = planPrune(await takeInventory(this, options), maxSize, options);
     if (report.dryRun) return report;
     for (const name of report.untagged) await this.tags.untag(name);

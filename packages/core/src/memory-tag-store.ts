@@ -1,10 +1,8 @@
 import type { Cancellable } from "./cancellable.js";
+import { assertTagStoreName } from "./check-arguments.js";
 import type { Descriptor } from "./descriptor.js";
 import { parseDigest } from "./digest.js";
-import { MoteError } from "./error.js";
 import { firstListed, type ListTagsOptions, listLimit, type Tag, type TagStore } from "./tag-store.js";
-
-const maxNameLength = 4096;
 
 /** A tag store in memory. */
 export class MemoryTagStore implements TagStore {
@@ -18,11 +16,7 @@ export class MemoryTagStore implements TagStore {
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     options.signal?.throwIfAborted();
     parseDigest(descriptor.digest);
-    if (name === "" || name.length > maxNameLength || /\p{Cc}/u.test(name))
-      throw new MoteError(
-        "MOTE_INVALID_NAME",
-        "the name is not valid; use 1 to 4096 characters without control characters",
-      );
+    assertTagStoreName(name);
     this.#tags.set(name, { name, descriptor, setMs: Date.now() });
   }
 

@@ -1,4 +1,4 @@
-import { assertByteCount } from "./byte-count.js";
+import { assertByteCount } from "./check-arguments.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { Mote } from "./mote.js";

@@ -53,6 +53,15 @@ export function formatLocation(ref: Ref): string {
   return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }
 
+/** Parses a recorded reference. Returns undefined if it is not valid. */
+export function parseIfValid(refCodec: RefCodec, text: string): Ref | undefined {
+  try {
+    return refCodec.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses and formats references. `@mote/ref` implements it. */
 export interface RefCodec {
   /** @throws MOTE_INVALID_REFERENCE */

@@ -1,3 +1,5 @@
+import type { Descriptor } from "./descriptor.js";
+import { MoteError } from "./error.js";
 import type { MoteReader } from "./mote.js";
 import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
 
@@ -16,4 +18,11 @@ export async function* sourceChunks(
     if (signal.aborted) close().catch(() => {});
     else await close().catch(() => {});
   }
+}
+
+/** Returns the error of a source that ended a blob too early. */
+export function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
+  return new MoteError("MOTE_SIZE_MISMATCH", `the source sent only ${position} of ${size} bytes of ${digest}`, {
+    details: { digest, expected: size, actual: position },
+  });
 }

@@ -1,4 +1,5 @@
 import {
+  assertCommitMode,
   type Cancellable,
   type CommitMode,
   type Digest,
@@ -221,7 +222,7 @@ export class FileCache implements MoteCache {
   }
 
   async commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void> {
-    if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
+    assertCommitMode(mode);
     await this.#begin(mote.digest, options);
     await this.#opening.toWriteOften();
     await this.#writers.commit(source, mote, mode, options?.signal);

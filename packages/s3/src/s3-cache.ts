@@ -1,5 +1,7 @@
 import {
   assertByteCount,
+  assertCommitMode,
+  assertPruneBounds,
   type Cancellable,
   type CommitMode,
   type Digest,
@@ -34,7 +36,7 @@ import { headerTimeMs } from "./http/exchange.js";
 import { S3Client } from "./http/s3-client.js";
 import { BucketPins } from "./prune/bucket-pins.js";
 import { LeaseObjects } from "./prune/lease-objects.js";
-import { assertPruneBounds, BucketPrune, type PruneParts } from "./prune/prune-bucket.js";
+import { BucketPrune, type PruneParts } from "./prune/prune-bucket.js";
 import { removeClosure } from "./prune/remove-closure.js";
 import { listBlobs } from "./prune/stored-blobs.js";
 import { BlobReader } from "./read/blob-reader.js";
@@ -209,7 +211,7 @@ export class S3Cache implements MoteCache {
   }
 
   async commitMote(source: string, mote: Mote, mode: CommitMode, { signal }: Cancellable = {}): Promise<void> {
-    if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
+    assertCommitMode(mode);
     parseDigest(mote.digest);
     this.#assertOpen();
     signal?.throwIfAborted();

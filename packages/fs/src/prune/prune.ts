@@ -1,9 +1,8 @@
-import { type Digest, hasCode, isManifestType, type PruneReport } from "@mote/core";
+import { assertPruneBounds, type Digest, hasCode, isManifestType, type PruneReport } from "@mote/core";
 import { chunkBytes } from "../blobs/chunk-digests.js";
 import { notedBytes } from "../blobs/linked-notes.js";
 import type { StoredTag } from "../tags/tag-file.js";
 import { BlobTable } from "./blob-table.js";
-import { checkBounds } from "./bounds.js";
 import { PruneCandidates, type PruneChoice, type PruneRun } from "./choice.js";
 import { cleanUpNotes, cleanUpRecords } from "./clean-up-records.js";
 import type { PruneDependencies } from "./dependencies.js";
@@ -22,7 +21,7 @@ export async function pruneBlobs(
   maxSize: number,
   options: PruneRun,
 ): Promise<PruneReport> {
-  checkBounds(maxSize, options);
+  assertPruneBounds(maxSize, options);
   options.signal?.throwIfAborted();
   const tally = new PruneTally();
   for (let attempt = 1; ; attempt++) {

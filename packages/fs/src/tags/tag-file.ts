@@ -5,8 +5,6 @@ import { notAhead } from "../disk/file-times.js";
 import { namesIn, openPlainFile, readWhole } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 
-const longestName = 4096;
-
 /** A tag and its file. */
 export interface StoredTag extends Tag {
   readonly path: string;
@@ -26,16 +24,6 @@ export function tagFileOf(name: string): string {
 
 export function isTagFile(file: string): boolean {
   return /^[0-9a-f]{64}\.json$/.test(file);
-}
-
-/** @throws MOTE_INVALID_NAME */
-export function checkTagName(name: string): void {
-  if (typeof name === "string" && name !== "" && name.length <= longestName && !/\p{Cc}/u.test(name)) return;
-  throw new MoteError(
-    "MOTE_INVALID_NAME",
-    `the name is not valid; use 1 to ${longestName} characters without control characters`,
-    { details: { name } },
-  );
 }
 
 export function tagText(name: string, descriptor: Descriptor): string {

@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import {
+  assertTagStoreName,
   type Cancellable,
   type Descriptor,
   type Digest,
@@ -25,7 +26,6 @@ import type { MemberFiles } from "./member-files.js";
 import type { FolderOpening } from "./open-folder.js";
 import { RepositoryNames } from "./repository-names.js";
 import {
-  checkTagName,
   isOfOneTag,
   nameDigest,
   readTag,
@@ -68,13 +68,13 @@ export class TagFiles implements TagStore {
   }
 
   async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
-    checkTagName(name);
+    assertTagStoreName(name);
     this.#from.opening.toRead(options);
     return readTag(this.#pathOf(name))?.descriptor;
   }
 
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
-    checkTagName(name);
+    assertTagStoreName(name);
     await this.#from.opening.toWrite(options);
     const tag = { name, descriptor: parseDescriptor(descriptor) };
     await using _ = await this.#from.leases.lease([nameDigest(name), tag.descriptor.digest], options?.signal);
@@ -96,7 +96,7 @@ export class TagFiles implements TagStore {
   }
 
   async untag(name: string, options?: UntagOptions): Promise<void> {
-    checkTagName(name);
+    assertTagStoreName(name);
     await this.#from.opening.toWrite(options);
     const path = this.#pathOf(name);
     const tag = readTagIfReadable(path);
@@ -180,7 +180,7 @@ export class TagFiles implements TagStore {
     for (const descriptor of entries) {
       const { [refName]: name, ...annotations } = descriptor.annotations ?? {};
       if (name === undefined) continue;
-      checkTagName(name);
+      assertTagStoreName(name);
       const path = this.#pathOf(name);
       if (fs.existsSync(path)) continue;
       const { annotations: _, ...rest } = descriptor;

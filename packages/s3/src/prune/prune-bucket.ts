@@ -292,12 +292,6 @@ export class BucketPrune {
   }
 }
 
-/** Checks the arguments of a prune. @throws TypeError */
-export function assertPruneBounds(maxSize: number, { maxAgeMs = 0, minAgeMs = 0 }: PruneOptions): void {
-  for (const [name, value] of Object.entries({ maxSize, maxAgeMs, minAgeMs }))
-    if (!(value >= 0)) throw new TypeError(`${name} must be a number of at least 0, not ${value}`);
-}
-
 /** The server's time has no milliseconds; this machine's has them, and is used if the two agree. */
 function nowOf(listedMs: number): number {
   const nowMs = Date.now();

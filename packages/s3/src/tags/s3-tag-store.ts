@@ -1,7 +1,9 @@
 import {
+  assertTagStoreName,
   type Cancellable,
   type Descriptor,
   hasCode,
+  isTagStoreName,
   type ListTagsOptions,
   listLimit,
   MoteError,
@@ -16,7 +18,6 @@ import type { BucketKeys } from "../bucket/keys.js";
 import { mapInOrder } from "./ordered-map.js";
 import { longNameGroup, tagKey, tagKeyBefore, tagKeyPrefix } from "./tag-keys.js";
 
-const maxNameLength = 4096;
 const concurrency = 16;
 
 /** Checks that the bucket can be used, and prepares it for the first write. */
@@ -37,17 +38,13 @@ export class S3TagStore implements TagStore {
 
   async resolve(name: string, { signal }: Cancellable = {}): Promise<Descriptor | undefined> {
     await this.#ready({ signal, toWrite: false });
-    return isName(name) ? (await this.#read(this.#keyOf(name), { signal }))?.descriptor : undefined;
+    return isTagStoreName(name) ? (await this.#read(this.#keyOf(name), { signal }))?.descriptor : undefined;
   }
 
   async tag(name: string, descriptor: Descriptor, { signal }: Cancellable = {}): Promise<void> {
     signal?.throwIfAborted();
     parseDigest(descriptor.digest);
-    if (!isName(name))
-      throw new MoteError(
-        "MOTE_INVALID_NAME",
-        `the name is not valid; use 1 to ${maxNameLength} characters without control characters`,
-      );
+    assertTagStoreName(name);
     await this.#ready({ signal, toWrite: true });
     const bytes = new TextEncoder().encode(`${JSON.stringify({ name, descriptor })}\n`);
     const headers = { "content-type": "application/json" };
@@ -56,7 +53,7 @@ export class S3TagStore implements TagStore {
 
   async untag(name: string, { signal }: Cancellable = {}): Promise<void> {
     await this.#ready({ signal, toWrite: false });
-    if (isName(name)) await this.#bucket.remove(this.#keyOf(name), "remove a tag", { signal });
+    if (isTagStoreName(name)) await this.#bucket.remove(this.#keyOf(name), "remove a tag", { signal });
   }
 
   async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag, void, undefined> {
@@ -138,10 +135,6 @@ export class S3TagStore implements TagStore {
   #keyOf(name: string): string {
     return this.#keys.tags + tagKey(name);
   }
-}
-
-function isName(name: string): boolean {
-  return name !== "" && name.length <= maxNameLength && !/\p{Cc}/u.test(name);
 }
 
 function parseTag(bytes: Uint8Array): Omit<Tag, "setMs"> | undefined {
