@@ -89,7 +89,7 @@ export class FileCache implements MoteCache {
     const syncs = new SyncGroup(settings.durability, settings.syncTogether ? folder.ingest : undefined);
     const { calls, chunksOnWrite } = settings;
     const establish = () => establishFolder(ingests);
-    const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite, logger, establish });
+    const store = new BlobStore({ ingests, syncs }, { calls, chunksOnWrite, logger, establish });
     const leases = new LeaseFiles(ingests, logger);
     const locks = new WriterLocks(ingests);
     const manifests = new ManifestNotes(folder, syncs);

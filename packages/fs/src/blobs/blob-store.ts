@@ -49,10 +49,10 @@ export class BlobStore {
   readonly buffers = new SmallBuffers();
 
   constructor(
-    { folder, ingests, syncs }: Pick<BlobStore, "folder" | "ingests" | "syncs">,
+    { ingests, syncs }: Pick<BlobStore, "ingests" | "syncs">,
     { calls, chunksOnWrite, logger, establish }: Pick<BlobStore, "calls" | "chunksOnWrite" | "logger" | "establish">,
   ) {
-    this.folder = folder;
+    this.folder = ingests.folder;
     this.ingests = ingests;
     this.syncs = syncs;
     this.calls = calls;
@@ -60,8 +60,8 @@ export class BlobStore {
     this.logger = logger;
     this.establish = establish;
     this.stamping = new Stamping(calls, logger);
-    this.chunkDigests = new ChunkDigests(folder, ingests);
-    this.linkedNotes = new LinkedNotes(folder, ingests);
+    this.chunkDigests = new ChunkDigests(ingests);
+    this.linkedNotes = new LinkedNotes(ingests);
   }
 
   /** Returns undefined unless it is a regular file. */

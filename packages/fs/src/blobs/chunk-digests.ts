@@ -17,11 +17,9 @@ const hashedAtOnce = 3;
  * optional: without it ranges are not verified, and if it and the blob differ, the hash of the complete blob decides.
  */
 export class ChunkDigests {
-  readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles) {
     this.#ingests = ingests;
   }
 
@@ -46,7 +44,7 @@ export class ChunkDigests {
   }
 
   #pathOf(digest: Digest): string {
-    return `${this.#folder.chunks}/${CacheFolder.nameOf(digest)}`;
+    return `${this.#ingests.folder.chunks}/${CacheFolder.nameOf(digest)}`;
   }
 }
 

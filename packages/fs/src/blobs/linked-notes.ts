@@ -16,11 +16,9 @@ const settledMs = 100;
  * back the change time; each link or unlink updates it, so whatever adds a link rewrites the note. Without a note the blob is hashed.
  */
 export class LinkedNotes {
-  readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles) {
     this.#ingests = ingests;
   }
 
@@ -49,7 +47,7 @@ export class LinkedNotes {
   }
 
   #pathOf(digest: Digest): string {
-    return `${this.#folder.chunks}/${CacheFolder.nameOf(digest)}.linked`;
+    return `${this.#ingests.folder.chunks}/${CacheFolder.nameOf(digest)}.linked`;
   }
 }
 

@@ -1,6 +1,5 @@
-import fs from "node:fs";
 import type { Logger, QuarantineSize } from "@mote/core";
-import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import { lstatIfThere, namesIn, removeOrWarn } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 
 interface Entry extends QuarantineSize {
@@ -35,7 +34,7 @@ export class Quarantine {
     const left: Entry[] = [];
     for (const entry of this.#entries()) {
       const isOld = minAgeMs === 0 || now - entry.changedMs >= minAgeMs;
-      const isGone = isOld && (dryRun || this.#removeEntry(entry.path));
+      const isGone = isOld && (dryRun || removeOrWarn(entry.path, this.#logger));
       (isGone ? removed : left).push(entry);
     }
     const freedBytes = removed.reduce((sum, entry) => sum + entry.freedBytes, 0);
@@ -48,16 +47,6 @@ export class Quarantine {
     } catch (error) {
       this.#logger.warn("cannot read the quarantine", { path: this.#folder.quarantine, error });
       return [];
-    }
-  }
-
-  #removeEntry(path: string): boolean {
-    try {
-      fs.rmSync(path, { force: true, recursive: true });
-      return true;
-    } catch (error) {
-      this.#logger.warn("cannot remove a quarantined blob", { path, error });
-      return false;
     }
   }
 }

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { errorCode, isAbsent } from "@mote/core";
+import { errorCode, isAbsent, type Logger } from "@mote/core";
 import { fileError } from "./file-error.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -89,6 +89,17 @@ export function removeIfPossible(path: string): void {
     fs.unlinkSync(path);
   } catch {
     // Best effort.
+  }
+}
+
+/** Removes a file or folder that may not be one of the cache's own. @returns whether that was possible; otherwise it was logged */
+export function removeOrWarn(path: string, logger: Logger): boolean {
+  try {
+    fs.rmSync(path, { force: true, recursive: true });
+    return true;
+  } catch (error) {
+    logger.warn("cannot remove leftover data", { path, error });
+    return false;
   }
 }
 

@@ -1,7 +1,4 @@
-import type { Digest } from "@mote/core";
-import type { BlobStore } from "../blobs/blob-store.js";
-import type { DigestFiles } from "../folder/digest-files.js";
-import type { LeaseFiles } from "../processes/lease-files.js";
+import type { Digest, PruneOptions } from "@mote/core";
 import { describeProcess } from "../processes/process-identity.js";
 import type { PruneAnnouncement } from "../processes/prune-announcement.js";
 import type { PruneDependencies } from "./dependencies.js";
@@ -26,11 +23,8 @@ export class PruneEvicted extends Error {}
 
 /** The digests that a prune must not remove, updated regularly while it removes. */
 export class PruneHolds {
-  readonly #store: BlobStore;
-  readonly #leases: LeaseFiles;
-  readonly #pins: DigestFiles;
+  readonly #from: PruneDependencies;
   readonly #keep: Iterable<Digest>;
-  readonly #waiting: DigestFiles;
   /** Undefined in a dry run. */
   readonly #announcement: PruneAnnouncement | undefined;
   #since: RootsSince | undefined;
@@ -41,15 +35,12 @@ export class PruneHolds {
   #looked = { steadyMs: 0, wallMs: 0 };
 
   constructor(
-    from: Pick<PruneDependencies, "store" | "leases" | "pins" | "waiting">,
-    options: { readonly dryRun: boolean; readonly keep: Iterable<Digest> },
+    from: PruneDependencies,
+    { dryRun = false, keep = new Set() }: Pick<PruneOptions, "dryRun" | "keep"> = {},
   ) {
-    this.#store = from.store;
-    this.#leases = from.leases;
-    this.#pins = from.pins;
-    this.#keep = options.keep;
-    this.#waiting = from.waiting;
-    this.#announcement = options.dryRun ? undefined : from.leases.announcePrune();
+    this.#from = from;
+    this.#keep = keep;
+    this.#announcement = dryRun ? undefined : from.leases.announcePrune();
   }
 
   /** Returns the holds as of the last look. */
@@ -80,7 +71,7 @@ export class PruneHolds {
 
   /** Reads new leases, if due. Call it before each removal. Returns undefined if not due. @throws PruneEvicted */
   lookIfDue(): Promise<void> | undefined {
-    const turn = this.#store.yields.yieldIfDue();
+    const turn = this.#from.store.yields.yieldIfDue();
     const { steadyMs, wallMs } = this.#looked;
     // The monotonic clock stops while the machine sleeps, and the wall clock may be set.
     const isFresh = performance.now() - steadyMs < staleMs && Math.abs(Date.now() - wallMs) < 2 * staleMs;
@@ -91,7 +82,7 @@ export class PruneHolds {
   async look(turn?: Promise<void>): Promise<void> {
     await turn;
     this.#announcement?.look();
-    const holders = this.#leases.current({ evictSilent: this.#announcement !== undefined });
+    const holders = this.#from.leases.current({ evictSilent: this.#announcement !== undefined });
     // After the leases: the process of a lease missed above waits for this prune, or has evicted it.
     this.assertNotEvicted();
     this.#looked = { steadyMs: performance.now(), wallMs: Date.now() };
@@ -108,8 +99,8 @@ export class PruneHolds {
       this.#leasedSince?.set(digest, hold);
     }
     for (const digest of this.#keep) holds.set(digest, { reason: "pinned" });
-    for (const digest of this.#waiting.list()) holds.set(digest, { reason: "waiting" });
-    for (const digest of this.#pins.list()) holds.set(digest, { reason: "pinned" });
+    for (const digest of this.#from.waiting.list()) holds.set(digest, { reason: "waiting" });
+    for (const digest of this.#from.pins.list()) holds.set(digest, { reason: "pinned" });
     this.#current = holds;
   }
 

@@ -1,7 +1,6 @@
-import fs from "node:fs";
 import type { Logger } from "@mote/core";
 import { hasVerifiedStamp } from "../blobs/verified-stamp.js";
-import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import { lstatIfThere, namesIn, removeOrWarn } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles, IngestPath } from "../processes/ingest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
@@ -115,11 +114,7 @@ export class Orphans {
   }
 
   #remove({ path }: Pick<Orphan, "path">): void {
-    try {
-      fs.rmSync(path, { force: true, recursive: true });
-    } catch (error) {
-      this.#from.logger.warn("cannot remove an orphan", { path, error });
-    }
+    removeOrWarn(path, this.#from.logger);
   }
 }
 

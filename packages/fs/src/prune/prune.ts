@@ -25,14 +25,15 @@ export async function pruneBlobs(
   options.signal?.throwIfAborted();
   const tally = new PruneTally();
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(dependencies, { dryRun: options.dryRun ?? false, keep: options.keep ?? [] });
-    const pruning = new Pruning(dependencies, { ...options, maxSize }, holds, tally);
+    const holds = new PruneHolds(dependencies, options);
     try {
-      return await pruning.run();
+      const candidates = await gather(dependencies, options, holds);
+      await new Pruning(dependencies, { ...options, maxSize }, { holds, tally, candidates }).run();
+      return tally.report(maxSize, options);
     } catch (error) {
       if (!(error instanceof PruneEvicted)) throw error;
       dependencies.store.logger.warn("other processes continued without this prune, which was stopped: it starts over");
-      if (attempt === mostAttempts) return pruning.report();
+      if (attempt === mostAttempts) return tally.report(maxSize, options);
       tally.startOver();
     } finally {
       holds.end();
@@ -40,101 +41,94 @@ export async function pruneBlobs(
   }
 }
 
+/** Lists the blobs and roots, and watches for roots that are added from now on. */
+async function gather(
+  dependencies: PruneDependencies,
+  { dryRun, signal }: PruneRun,
+  holds: PruneHolds,
+): Promise<PruneCandidates> {
+  const { store, tags, manifests, pins } = dependencies;
+  const sinceMs = Date.now();
+  if (!dryRun) await cleanUpNotes(dependencies);
+  const roots = await findRoots(store, { tags, manifests, pins });
+  if (!dryRun) holds.watch(new RootsSince(store, manifests, roots));
+  const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
+  const table = await BlobTable.scan(store, signal);
+  if (!dryRun) await correctTimesAhead(store, { table, roots, sinceMs });
+  const indexOf = await table.indicesOf(referred, () => store.yields.yieldAfterWork());
+  const candidates = new PruneCandidates(table, roots, indexOf);
+  await store.yields.yieldAfterWork();
+  return candidates;
+}
+
 class Pruning {
   readonly #dependencies: PruneDependencies;
   readonly #options: PruneRun & { readonly maxSize: number };
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
-  #remainingBytes = 0;
-  /** The limit for blobs: `maxSize` less the bytes that stay in the quarantine. */
-  #maxBlobBytes: number;
+  readonly #candidates: PruneCandidates;
 
   constructor(
     dependencies: PruneDependencies,
     options: PruneRun & { readonly maxSize: number },
-    holds: PruneHolds,
-    tally: PruneTally,
+    { holds, tally, candidates }: { holds: PruneHolds; tally: PruneTally; candidates: PruneCandidates },
   ) {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#holds = holds;
     this.#tally = tally;
-    this.#maxBlobBytes = options.maxSize;
+    this.#candidates = candidates;
   }
 
-  async run(): Promise<PruneReport> {
-    const candidates = await this.#gather();
-    const { dryRun = false } = this.#options;
+  async run(): Promise<void> {
+    const { dryRun = false, maxSize } = this.#options;
     const quarantinedBytes = this.#emptyQuarantine();
+    const maxBlobBytes = Math.max(0, maxSize - quarantinedBytes);
     try {
       // Repeated while it removes anything: if something could not be removed, something else may be.
       for (let before = -1; before !== this.#tally.removals; ) {
         before = this.#tally.removals;
-        await this.#round(candidates);
-        if (candidates.total <= this.#maxBlobBytes || dryRun) break;
+        await this.#round(maxBlobBytes);
+        if (this.#candidates.total <= maxBlobBytes || dryRun) break;
       }
     } finally {
-      this.#remainingBytes = candidates.total + quarantinedBytes;
+      this.#tally.remainingBytes = this.#candidates.total + quarantinedBytes;
     }
     if (!dryRun) await this.#tidy();
-    return this.report();
   }
 
   /** Runs first, as these bytes are useless. @returns bytes that stay in the quarantine */
   #emptyQuarantine(): number {
-    const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
+    const { only, minAgeMs = 0, dryRun = false } = this.#options;
     if (only !== undefined) return 0;
     const { left, ...outcome } = this.#dependencies.quarantine.remove({ minAgeMs, dryRun });
     this.#tally.quarantined(outcome);
-    this.#maxBlobBytes = Math.max(0, maxSize - left.bytes);
     return left.bytes;
   }
 
-  report(): PruneReport {
-    const { dryRun = false, maxSize, only } = this.#options;
-    return this.#tally.report(this.#remainingBytes, only === undefined ? maxSize : undefined, dryRun);
-  }
-
-  async #gather(): Promise<PruneCandidates> {
-    const { store, tags, manifests, pins } = this.#dependencies;
-    const sinceMs = Date.now();
-    if (!this.#options.dryRun) await cleanUpNotes(this.#dependencies);
-    const roots = await findRoots(store, { tags, manifests, pins });
-    if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
-    const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
-    const table = await BlobTable.scan(store, this.#options.signal);
-    if (!this.#options.dryRun) await correctTimesAhead(store, { table, roots, sinceMs });
-    const indexOf = await table.indicesOf(referred, () => store.yields.yieldAfterWork());
-    const candidates = new PruneCandidates(table, roots, indexOf);
-    await store.yields.yieldAfterWork();
-    return candidates;
-  }
-
-  async #round(candidates: PruneCandidates): Promise<void> {
+  async #round(maxBlobBytes: number): Promise<void> {
     const holds = this.#holds;
     await holds.look();
     // Leases are checked again before anything chosen is removed.
     holds.rest();
-    const { yields } = this.#dependencies.store;
-    const chosen = await candidates.choose(this.#maxBlobBytes, this.#options, holds.current, () =>
-      yields.yieldAfterWork(),
-    );
-    for (const digest of chosen.held) this.#skipHeld(digest, candidates);
-    await this.#removeRoots(chosen, candidates);
+    const yieldIfDue = () => this.#dependencies.store.yields.yieldAfterWork();
+    const chosen = await this.#candidates.choose(maxBlobBytes, this.#options, holds.current, yieldIfDue);
+    for (const digest of chosen.held) this.#skipHeld(digest);
+    await this.#removeRoots(chosen);
     const rest = function* () {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
-    await this.#removeBlobs(candidates, rest());
-    this.#holds.rest();
+    await this.#removeBlobs(rest());
+    holds.rest();
   }
 
   /** Removes names, then manifests, in this order even after a power failure. */
-  async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
+  async #removeRoots(chosen: PruneChoice): Promise<void> {
     const { tags, store } = this.#dependencies;
     const unnamed: Root[] = [];
     for (const root of chosen.roots) {
       if (await this.#removeName(root)) unnamed.push(root);
-      else this.#keepRoot(root, chosen, candidates);
+      else this.#keepRoot(root, chosen);
     }
     this.#holds.rest();
     const { dryRun = false } = this.#options;
@@ -148,9 +142,9 @@ class Pruning {
     const namedSince = new Set((dryRun ? [] : await tags.stored()).map(({ descriptor }) => descriptor.digest));
     const roots = new Set(unnamed.map(({ digest }) => digest));
     for (const root of thoseAboveFirst(unnamed)) {
-      const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, candidates, roots));
-      if (isGone) this.#rootGone(root, candidates);
-      else this.#keepRoot(root, chosen, candidates);
+      const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, roots));
+      if (isGone) this.#rootGone(root);
+      else this.#keepRoot(root, chosen);
     }
     this.#holds.remember(false);
     this.#holds.rest();
@@ -174,17 +168,13 @@ class Pruning {
   }
 
   /** Skips manifests that are roots themselves, and stops at a held one. @returns whether all that were chosen are removed */
-  async #removeManifests(
-    root: Root,
-    chosen: PruneChoice,
-    candidates: PruneCandidates,
-    otherRoots: ReadonlySet<Digest>,
-  ): Promise<boolean> {
+  async #removeManifests(root: Root, chosen: PruneChoice, otherRoots: ReadonlySet<Digest>): Promise<boolean> {
+    const candidates = this.#candidates;
     for (const digest of root.manifests) {
       if (digest !== root.digest && otherRoots.has(digest)) continue;
       const index = candidates.indexOf(digest);
       if (index !== undefined && chosen.blobs[index] !== 1) continue;
-      await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
+      await this.#removeBlobs(index === undefined ? [] : [index]);
       // One that was not listed may be about to be stored, or was stored since.
       if (this.#holds.current.has(digest)) return false;
       if (index === undefined ? await this.#dependencies.store.stat(digest) : !candidates.isGone(digest)) return false;
@@ -193,10 +183,10 @@ class Pruning {
   }
 
   /** Those of its manifests that another root refers to may stay. */
-  #rootGone(root: Root, candidates: PruneCandidates): void {
-    candidates.rootGone(root);
+  #rootGone(root: Root): void {
+    this.#candidates.rootGone(root);
     for (const digest of this.#options.dryRun ? [] : root.manifests) {
-      if (!candidates.isGone(digest)) continue;
+      if (!this.#candidates.isGone(digest)) continue;
       // Not before: while it exists, it is a root for other prunes.
       this.#dependencies.manifests.removeOfAbsent(digest);
       this.#holds.forget(digest);
@@ -213,11 +203,11 @@ class Pruning {
   }
 
   /** Keeps everything below a manifest that could not be removed. */
-  #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
-    candidates.rootStays(root);
-    if (this.#holds.current.has(root.digest)) this.#skipHeld(root.digest, candidates);
+  #keepRoot(root: Root, chosen: PruneChoice): void {
+    this.#candidates.rootStays(root);
+    if (this.#holds.current.has(root.digest)) this.#skipHeld(root.digest);
     for (const digest of root.closure) {
-      const index = candidates.indexOf(digest);
+      const index = this.#candidates.indexOf(digest);
       if (index !== undefined) chosen.blobs[index] = 0;
     }
   }
@@ -229,7 +219,8 @@ class Pruning {
     await cleanUpRecords(this.#dependencies, this.#tally.untaggedNames);
   }
 
-  async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
+  async #removeBlobs(indices: Iterable<number>): Promise<void> {
+    const candidates = this.#candidates;
     for (const index of indices) {
       const looking = this.#holds.lookIfDue();
       if (looking !== undefined) {
@@ -238,60 +229,51 @@ class Pruning {
       }
       if (candidates.isOut(index)) continue;
       const digest = candidates.table.digestAt(index);
-      if (this.#holds.current.has(digest)) this.#skipHeld(digest, candidates);
+      if (this.#holds.current.has(digest)) this.#skipHeld(digest);
       else {
-        const removing = this.#removeBlob(candidates, index, digest);
+        const removing = this.#removeBlob(index, digest);
         if (removing !== undefined) await removing;
       }
     }
   }
 
   /** Returns undefined if it completed synchronously. */
-  #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): void | Promise<void> {
-    const stays = (error: unknown) => this.#blobStays(candidates, index, digest, error);
+  #removeBlob(index: number, digest: Digest): void | Promise<void> {
+    const { store } = this.#dependencies;
+    const stays = (error: unknown) => {
+      if (error instanceof PruneEvicted) throw error;
+      this.#candidates.blobStays(index);
+      this.#tally.failed(digest, this.#candidates.table.sizeAt(index), error);
+    };
     try {
-      const removing = this.#options.dryRun || this.#remove(digest);
+      const removing =
+        this.#options.dryRun || store.remove(digest, this.#holds.removalPath(store.folder.blobPath(digest)));
       if (removing instanceof Promise) {
-        return removing.then((wasThere) => this.#blobGone(candidates, index, { digest, wasThere })).catch(stays);
+        return removing.then((wasThere) => this.#blobGone(index, digest, wasThere)).catch(stays);
       }
-      this.#blobGone(candidates, index, { digest, wasThere: removing });
+      this.#blobGone(index, digest, removing);
     } catch (error) {
       stays(error);
     }
   }
 
-  #remove(digest: Digest): boolean | Promise<boolean> {
-    const { store } = this.#dependencies;
-    return store.remove(digest, this.#holds.removalPath(store.folder.blobPath(digest)));
-  }
-
-  #blobStays(candidates: PruneCandidates, index: number, digest: Digest, error: unknown): void {
-    if (error instanceof PruneEvicted) throw error;
-    candidates.blobStays(index);
-    this.#tally.failed(digest, candidates.table.sizeAt(index), error);
-  }
-
-  #blobGone(
-    candidates: PruneCandidates,
-    index: number,
-    { digest, wasThere }: { readonly digest: Digest; readonly wasThere: boolean },
-  ): void {
+  #blobGone(index: number, digest: Digest, wasThere: boolean): void {
     if (!wasThere) this.#holds.assertNotEvicted();
-    const { table } = candidates;
+    const { table } = this.#candidates;
     const size = table.sizeAt(index);
     if (size > chunkBytes && !this.#options.dryRun) this.#dependencies.store.chunkDigests.remove(digest);
     if (size > notedBytes && !this.#options.dryRun) this.#dependencies.store.linkedNotes.remove(digest);
-    candidates.blobGone(index);
+    this.#candidates.blobGone(index);
     // Otherwise another prune removed it first, and reports it.
     if (wasThere) this.#tally.removed(table, index, digest);
   }
 
-  #skipHeld(digest: Digest, candidates: PruneCandidates): void {
-    const index = candidates.indexOf(digest);
-    const size = index === undefined ? 0 : candidates.table.sizeAt(index);
+  #skipHeld(digest: Digest): void {
+    const index = this.#candidates.indexOf(digest);
+    const size = index === undefined ? 0 : this.#candidates.table.sizeAt(index);
     const hold = this.#holds.current.get(digest);
     if (hold?.reason !== "named") this.#tally.held(digest, size, hold ?? { reason: "leased" });
-    else if (index !== undefined) candidates.blobStays(index);
+    else if (index !== undefined) this.#candidates.blobStays(index);
   }
 }
 

@@ -20,7 +20,7 @@ export async function removeBlob(
 
 async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(dependencies, { dryRun: false, keep: [] });
+    const holds = new PruneHolds(dependencies);
     try {
       await holds.look();
       const hold = holds.current.get(digest);

@@ -1,6 +1,7 @@
 import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type QuarantineSize } from "@mote/core";
 import type { StoredTag } from "../tags/tag-file.js";
 import type { BlobTable } from "./blob-table.js";
+import type { PruneRun } from "./choice.js";
 import type { Hold } from "./holds.js";
 
 /** Collects the results of a prune for its report. */
@@ -10,6 +11,8 @@ export class PruneTally {
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   /** Remaining links of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
+  /** Of the blobs and in the quarantine. */
+  remainingBytes = 0;
   #quarantined: QuarantineSize = { files: 0, bytes: 0 };
   #removedBytes = 0;
   #freedBytes = 0;
@@ -54,8 +57,8 @@ export class PruneTally {
     this.#linksLeft.clear();
   }
 
-  /** @param maxSize undefined if all that was listed was to be removed */
-  report(remainingBytes: number, maxSize: number | undefined, dryRun: boolean): PruneReport {
+  report(maxSize: number, { only, dryRun = false }: PruneRun): PruneReport {
+    const { remainingBytes } = this;
     return {
       removed: this.#removed,
       removedBytes: this.#removedBytes,
@@ -64,7 +67,7 @@ export class PruneTally {
       ...(this.#quarantined.files > 0 ? { quarantined: this.#quarantined } : {}),
       untagged: this.#untagged.map(({ name }) => name),
       skipped: [...this.#skipped.values()],
-      reached: maxSize === undefined ? this.#skipped.size === 0 : remainingBytes <= maxSize,
+      reached: only === undefined ? remainingBytes <= maxSize : this.#skipped.size === 0,
       dryRun,
     };
   }

@@ -37,7 +37,7 @@ function openerOf(options: { calls?: FileCalls; verify?: boolean; linkOnRead?: b
   const syncs = new SyncGroup("visible", undefined);
   const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   const establish = async () => {};
-  const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite: false, logger, establish });
+  const store = new BlobStore({ ingests, syncs }, { calls, chunksOnWrite: false, logger, establish });
   return new BlobOpener(store, { verify, linkOnRead });
 }
 

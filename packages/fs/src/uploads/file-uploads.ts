@@ -43,7 +43,7 @@ export class FileUploads implements Uploads {
 
   constructor(store: BlobStore, opening: FolderOpening, limits: UploadLimits = {}) {
     this.#store = store;
-    this.#files = new UploadFiles(store.folder, store.ingests);
+    this.#files = new UploadFiles(store.ingests);
     this.#opening = opening;
     this.#limits = {
       maxAgeMs: limits.maxAgeMs ?? maxUploadAgeMs,
@@ -57,10 +57,8 @@ export class FileUploads implements Uploads {
     checkName(repository);
     await this.#opening.toWrite(options);
     const limit = this.#limits.maxUploads;
-    if (this.#files.list().length >= limit) {
-      this.#removeOld(this.#limits.maxAgeMs);
-      if (this.#files.list().length >= limit) throw tooMany(limit);
-    }
+    if (this.#files.list().length >= limit) this.cleanUp();
+    if (this.#files.list().length >= limit) throw tooMany(limit);
     const { id } = await this.#files.create(repository, options.algorithm ?? "sha256");
     return { id, offset: 0 };
   }

@@ -1,4 +1,4 @@
-import fs, { type Stats } from "node:fs";
+import fs from "node:fs";
 import {
   createDigester,
   type Digest,
@@ -36,27 +36,21 @@ export interface HashedPrefix {
 interface OpenedFile {
   readonly fd: number;
   readonly inode: number;
-  readonly offset: number;
+  offset: number;
   /** Undefined if the bytes have to be read again. */
-  readonly digester: Digester | undefined;
+  digester: Digester | undefined;
 }
 
 /** The file of an upload, open for its only writer. */
 export class OpenUpload {
   readonly file: UploadFile;
   readonly #store: BlobStore;
-  readonly #fd: number;
-  readonly #inode: number;
-  #offset: number;
-  #digester: Digester | undefined;
+  readonly #opened: OpenedFile;
 
-  private constructor(store: BlobStore, file: UploadFile, { fd, inode, offset, digester }: OpenedFile) {
+  private constructor(store: BlobStore, file: UploadFile, opened: OpenedFile) {
     this.#store = store;
     this.file = file;
-    this.#fd = fd;
-    this.#inode = inode;
-    this.#offset = offset;
-    this.#digester = digester;
+    this.#opened = opened;
   }
 
   /**
@@ -78,7 +72,7 @@ export class OpenUpload {
   }
 
   get offset(): number {
-    return this.#offset;
+    return this.#opened.offset;
   }
 
   /** Writes and hashes chunks. Removes them all again if the disk is full or there are too many bytes. */
@@ -86,17 +80,17 @@ export class OpenUpload {
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
-    const start = this.#offset;
+    const start = this.#opened.offset;
     try {
       for await (const chunk of chunks) {
         signal?.throwIfAborted();
-        if (this.#offset + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
+        if (this.#opened.offset + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
         for (let from = 0; from < chunk.byteLength; from += sliceBytes) {
           await this.#write(chunk.subarray(from, from + sliceBytes));
         }
       }
     } catch (error) {
-      this.#cut(hasCode(error, "MOTE_NO_SPACE", "MOTE_TOO_LARGE") ? start : this.#offset);
+      this.#cut(hasCode(error, "MOTE_NO_SPACE", "MOTE_TOO_LARGE") ? start : this.#opened.offset);
       throw error;
     }
   }
@@ -112,11 +106,11 @@ export class OpenUpload {
 
   /** Stores verified bytes as a blob. The file is closed, and exists no longer, also after an error. */
   async commit(digest: Digest): Promise<MoteInfo> {
-    const ingest = new IngestFile(this.#store, this.file.path, this.#fd);
+    const ingest = new IngestFile(this.#store, this.file.path, this.#opened.fd);
     try {
-      fs.fchmodSync(this.#fd, CacheFolder.blobMode);
-      await ingest.commit(digest, this.#offset);
-      return { digest, size: this.#offset, mediaType: mediaTypes.octetStream };
+      fs.fchmodSync(this.#opened.fd, CacheFolder.blobMode);
+      await ingest.commit(digest, this.#opened.offset);
+      return { digest, size: this.#opened.offset, mediaType: mediaTypes.octetStream };
     } catch (error) {
       throw fileError(error, "write", this.file.path);
     } finally {
@@ -126,28 +120,29 @@ export class OpenUpload {
 
   /** Closes the file. Returns the hash of its bytes, as far as it is known. */
   close(): HashedPrefix | undefined {
-    fs.closeSync(this.#fd);
-    return this.#digester && { digester: this.#digester, offset: this.#offset, inode: this.#inode };
+    const { fd, digester, offset, inode } = this.#opened;
+    fs.closeSync(fd);
+    return digester && { digester, offset, inode };
   }
 
   async #write(slice: Uint8Array): Promise<void> {
     try {
-      const writing = asynchronousCalls.write(this.#fd, slice, this.#offset);
-      this.#digester?.update(slice);
+      const writing = asynchronousCalls.write(this.#opened.fd, slice, this.#opened.offset);
+      this.#opened.digester?.update(slice);
       await writing;
     } catch (error) {
       // It has the bytes that were not written.
-      this.#digester = undefined;
+      this.#opened.digester = undefined;
       throw fileError(error, "write", this.file.path);
     }
-    this.#offset += slice.byteLength;
+    this.#opened.offset += slice.byteLength;
   }
 
   #cut(offset: number): void {
-    if (offset < this.#offset) this.#digester = undefined;
-    this.#offset = offset;
+    if (offset < this.#opened.offset) this.#opened.digester = undefined;
+    this.#opened.offset = offset;
     try {
-      fs.ftruncateSync(this.#fd, offset);
+      fs.ftruncateSync(this.#opened.fd, offset);
     } catch (error) {
       this.#store.logger.warn("cannot truncate an upload", { path: this.file.path, error });
     }
@@ -155,12 +150,12 @@ export class OpenUpload {
 
   async #hash(digest: Digest, signal: AbortSignal | undefined): Promise<Digest> {
     const algorithm = digestAlgorithm(digest);
-    const known = this.file.algorithm === algorithm ? this.#digester : undefined;
+    const known = this.file.algorithm === algorithm ? this.#opened.digester : undefined;
     // A digester that has given its digest takes no more bytes.
-    this.#digester = undefined;
+    this.#opened.digester = undefined;
     if (known !== undefined) return known.digest();
     const digester = createDigester(algorithm);
-    await readAll(this.#store, this.#fd, this.#offset, (chunk) => {
+    await readAll(this.#store, this.#opened.fd, this.#opened.offset, (chunk) => {
       signal?.throwIfAborted();
       digester.update(chunk);
     });
@@ -170,8 +165,13 @@ export class OpenUpload {
 
 /** Returns undefined if the file cannot be written where it is, because another user owns it. */
 function reopened(file: UploadFile, known: HashedPrefix | undefined): OpenedFile | undefined {
-  const fd = openFile(file, O_RDWR);
-  if (fd === undefined) return undefined;
+  let fd: number;
+  try {
+    fd = fs.openSync(file.path, O_RDWR | safeFlags);
+  } catch (error) {
+    if (["EACCES", "EPERM"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
   const { size, ino, uid } = fs.fstatSync(fd);
   if (process.geteuid !== undefined && uid !== process.geteuid()) {
     fs.closeSync(fd);
@@ -188,12 +188,13 @@ async function copied(store: BlobStore, file: UploadFile): Promise<OpenedFile> {
   const temporary = store.ingests.newPath("file", "tmp");
   let fd: number | undefined;
   try {
-    const { size } = regularFile(source, file);
+    const stats = fs.fstatSync(source);
+    if (!stats.isFile()) throw new MoteError("MOTE_IO", `cannot continue the upload ${file.path}: not a regular file`);
     const digester = createDigester(file.algorithm);
     let offset = 0;
     const target = fs.openSync(temporary, O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL, 0o644);
     fd = target;
-    await readAll(store, source, size, async (chunk) => {
+    await readAll(store, source, stats.size, async (chunk) => {
       const writing = asynchronousCalls.write(target, chunk, offset);
       digester.update(chunk);
       await writing;
@@ -208,21 +209,6 @@ async function copied(store: BlobStore, file: UploadFile): Promise<OpenedFile> {
   } finally {
     fs.closeSync(source);
   }
-}
-
-function openFile({ path }: UploadFile, flags: number): number | undefined {
-  try {
-    return fs.openSync(path, flags | safeFlags);
-  } catch (error) {
-    if (["EACCES", "EPERM"].includes(errorCode(error) ?? "")) return undefined;
-    throw error;
-  }
-}
-
-function regularFile(fd: number, { path }: UploadFile): Stats {
-  const stats = fs.fstatSync(fd);
-  if (stats.isFile()) return stats;
-  throw new MoteError("MOTE_IO", `cannot continue the upload ${path}: not a regular file`);
 }
 
 async function readAll(

@@ -31,16 +31,16 @@ const fileName = new RegExp(String.raw`^([0-9a-f]{32})\.([0-9a-f]{64})\.(sha\d{3
  * A process that writes to a file first gives it its own name, which only one process can do.
  */
 export class UploadFiles {
-  readonly #folder: CacheFolder;
+  readonly #folder: string;
   readonly #ingests: IngestFiles;
   readonly #format: FolderFormat;
   /** Tells objects of the same process apart. */
   readonly #instance = randomBytes(4).toString("hex");
 
-  constructor(folder: CacheFolder, ingests: IngestFiles) {
-    this.#folder = folder;
+  constructor(ingests: IngestFiles) {
+    this.#folder = ingests.folder.uploads;
     this.#ingests = ingests;
-    this.#format = new FolderFormat(ingests, folder.uploads, "mote-uploads", formatVersion);
+    this.#format = new FolderFormat(ingests, this.#folder, "mote-uploads", formatVersion);
   }
 
   /** Creates an empty file. */
@@ -58,10 +58,10 @@ export class UploadFiles {
 
   list(): UploadFile[] {
     this.#format.check();
-    return namesIn(this.#folder.uploads).flatMap((name) => {
+    return namesIn(this.#folder).flatMap((name) => {
       const [, id = "", repository = "", algorithm, owner = ""] = fileName.exec(name) ?? [];
       if (!isDigestAlgorithm(algorithm)) return [];
-      return [{ path: `${this.#folder.uploads}/${name}`, id, repository, algorithm, owner }];
+      return [{ path: `${this.#folder}/${name}`, id, repository, algorithm, owner }];
     });
   }
 
@@ -101,9 +101,8 @@ export class UploadFiles {
     }
   }
 
-  #named(file: Pick<UploadFile, "id" | "repository" | "algorithm">, owner: ProcessIdentity): UploadFile {
-    const { id, repository, algorithm } = file;
+  #named({ id, repository, algorithm }: Omit<UploadFile, "path" | "owner">, owner: ProcessIdentity): UploadFile {
     const name = [id, repository, algorithm, owner, this.#instance].join(".");
-    return { id, repository, algorithm, owner, path: `${this.#folder.uploads}/${name}` };
+    return { id, repository, algorithm, owner, path: `${this.#folder}/${name}` };
   }
 }
