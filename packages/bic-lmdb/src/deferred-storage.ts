@@ -1,4 +1,4 @@
-import { type Awaitable, applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/bic";
+import { applyFact, type FactStorage, MemoryStorage } from "@mote/bic";
 
 // Milliseconds without use after which the file is opened again.
 const retryMs = 5_000;
@@ -21,19 +21,13 @@ export class DeferredStorage extends MemoryStorage {
 
   /** Writes every fact to another storage. */
   async moveTo(storage: FactStorage, warn: (message: string, details: object) => void): Promise<void> {
-    for (const facts of this.chunks(chunkSize)) await writeFacts(storage, facts, warn);
-  }
-}
-
-function writeFacts(
-  storage: FactStorage,
-  facts: readonly BlobFact[],
-  warn: (message: string, details: object) => void,
-): Awaitable<void> {
-  return storage.write((rows, clock) => {
-    for (const fact of facts) {
-      clock.reserve(fact.sequence);
-      applyFact(rows, fact, { warn, oldestNegativeMs: 0 });
+    for (const facts of this.chunks(chunkSize)) {
+      await storage.write((rows, clock) => {
+        for (const fact of facts) {
+          clock.reserve(fact.sequence);
+          applyFact(rows, fact, { warn, oldestNegativeMs: 0 });
+        }
+      });
     }
-  });
+  }
 }

@@ -7,10 +7,10 @@ import {
   type FactReader,
   type FactRows,
   type FactStorage,
-  nextSequence,
   type SequenceClock,
+  SequenceCounter,
 } from "@mote/bic";
-import { hasCode, MoteError } from "@mote/core";
+import { hasCode, MoteError, type MoteErrorCode } from "@mote/core";
 import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
 import { environmentOf } from "./reader-slot.js";
@@ -55,7 +55,7 @@ export class LmdbStorage implements FactStorage {
   readonly #path: string;
   readonly #inode: number;
   readonly #row = new RowWriter();
-  #sequence = 0;
+  readonly #clock = new SequenceCounter();
   #presentUntil = 0;
   readonly #options: LmdbStorageOptions;
   #seemsDamaged = false;
@@ -115,12 +115,9 @@ export class LmdbStorage implements FactStorage {
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Awaitable<Result> {
     const { mark } = this.#options;
     if (mark === undefined) {
-      throw new MoteError(
+      throw this.#error(
         "MOTE_UNWRITABLE",
         `cannot record in ${this.#path}: the file is read-only; check its permissions`,
-        {
-          details: { path: this.#path },
-        },
       );
     }
     if (mark.holder() === undefined) return this.#writeNow(mark, change);
@@ -144,16 +141,6 @@ export class LmdbStorage implements FactStorage {
       throw error;
     }
   }
-
-  readonly #clock: SequenceClock = {
-    next: (nowMs) => {
-      this.#sequence = nextSequence(this.#sequence, nowMs);
-      return this.#sequence;
-    },
-    reserve: (sequence) => {
-      this.#sequence = Math.max(this.#sequence, sequence);
-    },
-  };
 
   *chunks(size: number): Generator<readonly BlobFact[]> {
     const chunks = this.#rows.chunks(size);
@@ -204,24 +191,18 @@ export class LmdbStorage implements FactStorage {
 
   // Another process may have renamed or removed the file, and records in it would be lost.
   #checkPresence(): void {
-    if (!this.#isPresent()) {
-      throw new MoteError("MOTE_CORRUPT", `${this.#path} has been replaced or removed`, {
-        details: { path: this.#path },
-      });
-    }
+    if (!this.#isPresent()) throw this.#error("MOTE_CORRUPT", `${this.#path} has been replaced or removed`);
     this.#presentUntil = performance.now() + presenceCheckMs;
   }
 
   // LMDB also prints a full disk to stderr, so the space is checked before.
   #checkSpace(): void {
     if (!isDiskFull(this.#path)) return;
-    throw new MoteError(
-      "MOTE_NO_SPACE",
-      `cannot record in ${this.#path}: the disk is full; free disk space and retry`,
-      {
-        details: { path: this.#path },
-      },
-    );
+    throw this.#error("MOTE_NO_SPACE", `cannot record in ${this.#path}: the disk is full; free disk space and retry`);
+  }
+
+  #error(code: MoteErrorCode, message: string): MoteError {
+    return new MoteError(code, message, { details: { path: this.#path } });
   }
 
   #isPresent(): boolean {
@@ -241,7 +222,7 @@ export class LmdbStorage implements FactStorage {
   #readCounts(): void {
     const bytes = this.#db.getBinaryFast(countsKey);
     const reader = bytes === undefined ? undefined : new RowReader(bytes);
-    this.#sequence = reader?.number() ?? 0;
+    this.#clock.last = reader?.number() ?? 0;
     this.#rows.counts = {
       locations: reader?.number() ?? 0,
       negativeRecords: reader?.number() ?? 0,
@@ -252,7 +233,7 @@ export class LmdbStorage implements FactStorage {
 
   #writeCounts(): void {
     const { locations, negativeRecords, pairs, transformers } = this.#rows.counts;
-    const row = this.#row.clear().number(this.#sequence);
+    const row = this.#row.clear().number(this.#clock.last);
     row.number(locations).number(negativeRecords).number(pairs).number(transformers);
     this.#db.putSync(countsKey, row.bytes);
   }

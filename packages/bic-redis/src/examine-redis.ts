@@ -1,6 +1,5 @@
 import { type Cancellable, MoteError } from "@mote/core";
-import type { RedisBlobInfoCacheOptions } from "./redis-blob-info-cache.js";
-import { RedisConnection } from "./redis-connection.js";
+import { RedisConnection, type RedisConnectionOptions } from "./redis-connection.js";
 
 /** What a Redis is and does. */
 export interface RedisFindings {
@@ -17,16 +16,14 @@ export interface RedisFindings {
 }
 
 const oldestMajor = 6;
-const defaultTimeoutMs = 5_000;
 
 /** Asks a Redis what it is, and writes a key, which expires after a second. @throws MOTE_UNREACHABLE · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_CONFIG */
 export async function examineRedis(
   url: string,
-  options: Pick<RedisBlobInfoCacheOptions, "prefix" | "timeoutMs" | "tls"> & Cancellable = {},
+  options: RedisConnectionOptions & Cancellable = {},
 ): Promise<RedisFindings> {
-  const { prefix = "mote-bic", timeoutMs = defaultTimeoutMs, tls, signal } = options;
-  signal?.throwIfAborted();
-  const connection = new RedisConnection(url, { timeoutMs, tls });
+  options.signal?.throwIfAborted();
+  const connection = new RedisConnection(url, options);
   const client = await connection.connect();
   try {
     const fields = infoFields(await connection.call(() => client.info()));
@@ -38,7 +35,7 @@ export async function examineRedis(
       evictionPolicy: fields.get("maxmemory_policy")?.slice(0, 40) ?? "noeviction",
     };
     try {
-      await connection.call(() => client.set(`{${prefix}}:doctor`, "", "PX", 1000));
+      await connection.call(() => client.set(`${connection.prefix}doctor`, "", "PX", 1000));
       return findings;
     } catch (writeError) {
       if (!MoteError.isInstance(writeError)) throw writeError;

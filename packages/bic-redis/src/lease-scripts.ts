@@ -31,7 +31,6 @@ return value`,
   },
   /** Extends a lease if it is held, and returns 1, else 0. Arguments: token, holder, duration in milliseconds, stored or empty. */
   renew: {
-    numberOfKeys: 1,
     lua: `${read}
 if token ~= ARGV[1] or holder ~= ARGV[2] then return 0 end
 if ARGV[4] ~= "" then stored = ARGV[4] end
@@ -40,14 +39,12 @@ return 1`,
   },
   /** Removes a lease if it is held. Arguments: token, holder. */
   release: {
-    numberOfKeys: 1,
     lua: `${read}
 if token == ARGV[1] and holder == ARGV[2] then redis.call("DEL", KEYS[1]) end
 return 0`,
   },
   /** Returns the value of the key, which is set to the argument if it is absent. */
   secret: {
-    numberOfKeys: 1,
     lua: `
 local stored = redis.call("GET", KEYS[1])
 if stored then return stored end

@@ -10,6 +10,15 @@ export interface TlsOptions {
   readonly key?: string | undefined;
 }
 
+export interface RedisConnectionOptions {
+  /** What the names of all keys begin with. Those with the same prefix share their facts and leases. Default `mote-bic`. */
+  readonly prefix?: string | undefined;
+  /** Milliseconds after which a call fails with MOTE_UNREACHABLE if Redis has not responded. Default 5,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Certificates, for addresses with TLS. Default: those of Node. */
+  readonly tls?: TlsOptions | undefined;
+}
+
 /** A connection to Redis in one of its forms. */
 export type RedisClient = Redis | Cluster;
 
@@ -18,6 +27,8 @@ const maxReconnectDelayMs = 500;
 /** Connects to Redis, and limits how long its calls may take. */
 export class RedisConnection {
   readonly name: string;
+  /** What all keys begin with. A cluster stores keys with the same hash tag on one node, so that a script can change them together. */
+  readonly prefix: string;
   readonly #address: RedisAddress;
   readonly #timeoutMs: number;
   readonly #tls: TlsOptions | undefined;
@@ -25,11 +36,14 @@ export class RedisConnection {
   /** Why the last connection failed, which ioredis reports only by an event. */
   #lastError: Error | undefined;
 
-  constructor(url: string, options: { readonly timeoutMs: number; readonly tls: TlsOptions | undefined }) {
+  /** @throws MOTE_CONFIG for a URL that is not valid · TypeError for a time that is not */
+  constructor(url: string, { prefix = "mote-bic", timeoutMs = 5_000, tls }: RedisConnectionOptions) {
+    if (!(timeoutMs > 0)) throw new TypeError(`timeoutMs must be above 0, not ${timeoutMs}`);
     this.#address = parseRedisUrl(url);
     this.name = this.#address.name;
-    this.#timeoutMs = options.timeoutMs;
-    this.#tls = options.tls;
+    this.prefix = `{${prefix.replace(/[{}]/g, "_")}}:`;
+    this.#timeoutMs = timeoutMs;
+    this.#tls = tls;
   }
 
   /** Connects. Afterwards the connection is restored in the background whenever it is lost. @throws MOTE_UNREACHABLE · MOTE_UNAUTHORIZED */

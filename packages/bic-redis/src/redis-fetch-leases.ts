@@ -16,17 +16,8 @@ import {
   untilAborted,
 } from "@mote/core";
 import { leaseScripts } from "./lease-scripts.js";
-import { type RedisClient, RedisConnection, type TlsOptions } from "./redis-connection.js";
-import { defineScripts, keyPrefix, runScript } from "./redis-script.js";
-
-export interface RedisFetchLeasesOptions {
-  /** What the names of all keys begin with. Members with the same prefix share their leases. Default `mote-bic`. */
-  readonly prefix?: string | undefined;
-  /** Milliseconds after which a call fails with MOTE_UNREACHABLE if Redis has not responded. Default 5,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Certificates, for addresses with TLS. Default: those of Node. */
-  readonly tls?: TlsOptions | undefined;
-}
+import { type RedisClient, RedisConnection, type RedisConnectionOptions } from "./redis-connection.js";
+import { defineScripts, runScript } from "./redis-script.js";
 
 /** Times that a value that is not a lease is replaced. */
 const maxTries = 3;
@@ -39,11 +30,9 @@ export class RedisFetchLeases implements FetchLeases {
   #isClosed = false;
 
   /** Connects at first use. @param url as of `RedisBlobInfoCache` @throws MOTE_CONFIG for another URL */
-  constructor(url: string, options: RedisFetchLeasesOptions = {}) {
-    const { prefix = "mote-bic", timeoutMs = 5_000, tls } = options;
-    if (!(timeoutMs > 0)) throw new TypeError(`timeoutMs must be above 0, not ${timeoutMs}`);
-    this.#connection = new RedisConnection(url, { timeoutMs, tls });
-    this.#prefix = keyPrefix(prefix);
+  constructor(url: string, options: RedisConnectionOptions = {}) {
+    this.#connection = new RedisConnection(url, options);
+    this.#prefix = this.#connection.prefix;
   }
 
   async acquire(

@@ -12,9 +12,9 @@ import { MoteError } from "@mote/core";
 import { FetchedRows, type FetchedValue, type RowRead } from "./fetched-rows.js";
 import type { RedisClient, RedisConnection } from "./redis-connection.js";
 import { unsupportedFormat } from "./redis-error.js";
-import { defineScripts, keyPrefix, runScript } from "./redis-script.js";
+import { defineScripts, runScript } from "./redis-script.js";
 import { factOf, formatLocation, type IndexName, indexNames, locationRowName, splitMember } from "./row-text.js";
-import { commitScript, dropScript, fetchScript, recordScript, sequenceScript } from "./scripts.js";
+import { factScripts } from "./scripts.js";
 
 export interface RedisBounds {
   readonly maxAgeMs: number;
@@ -50,8 +50,8 @@ export class RedisStorage implements FactStorage {
   #usedSequence = 0;
 
   /** @throws MOTE_UNREACHABLE · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_UNSUPPORTED_FORMAT */
-  static async open(connection: RedisConnection, prefix: string, bounds: RedisBounds): Promise<RedisStorage> {
-    const storage = new RedisStorage(connection, await connection.connect(), prefix, bounds);
+  static async open(connection: RedisConnection, bounds: RedisBounds): Promise<RedisStorage> {
+    const storage = new RedisStorage(connection, await connection.connect(), bounds);
     try {
       await storage.#checkFormat();
       return storage;
@@ -61,10 +61,10 @@ export class RedisStorage implements FactStorage {
     }
   }
 
-  private constructor(connection: RedisConnection, client: RedisClient, prefix: string, bounds: RedisBounds) {
+  private constructor(connection: RedisConnection, client: RedisClient, bounds: RedisBounds) {
     this.#connection = connection;
     this.#client = client;
-    this.#prefix = keyPrefix(prefix);
+    this.#prefix = connection.prefix;
     const { maxAgeMs, negativeMaxAgeMs, maxFacts } = bounds;
     const age = (ms: number) => (Number.isFinite(ms) ? String(Math.max(1, Math.ceil(ms))) : "0");
     this.#bounds = [
@@ -72,14 +72,7 @@ export class RedisStorage implements FactStorage {
       age(negativeMaxAgeMs),
       Number.isFinite(maxFacts) ? String(Math.floor(maxFacts)) : "-1",
     ];
-    const scripts = {
-      fetch: fetchScript,
-      reserve: sequenceScript,
-      commit: commitScript,
-      record: recordScript,
-      drop: dropScript,
-    };
-    for (const [name, lua] of Object.entries(scripts)) defineScripts(client, { [name]: { numberOfKeys: 1, lua } });
+    defineScripts(client, factScripts);
   }
 
   async read<Result>(query: (rows: FactReader) => Result): Promise<Result> {
@@ -118,7 +111,9 @@ export class RedisStorage implements FactStorage {
     for (const index of indexNames) {
       let cursor = "0";
       do {
-        const [next, found] = await this.#call(() => this.#client.zscan(this.#prefix + index, cursor, "COUNT", size));
+        const [next, found] = await this.#connection.call(() =>
+          this.#client.zscan(this.#prefix + index, cursor, "COUNT", size),
+        );
         cursor = next;
         const members = found.filter((_, at) => at % 2 === 0);
         const facts = await this.#facts(index, members);
@@ -128,7 +123,7 @@ export class RedisStorage implements FactStorage {
   }
 
   async counts(): Promise<FactCounts> {
-    const [locations = 0, negativeRecords = 0, pairs = 0, transformers = 0] = await this.#call(() =>
+    const [locations = 0, negativeRecords = 0, pairs = 0, transformers = 0] = await this.#connection.call(() =>
       Promise.all(indexNames.map((index) => this.#client.zcard(this.#prefix + index))),
     );
     return { locations, negativeRecords, pairs, transformers };
@@ -144,7 +139,7 @@ export class RedisStorage implements FactStorage {
   }
 
   async #checkFormat(): Promise<void> {
-    const version = await this.#call(() => this.#client.get(`${this.#prefix}format`));
+    const version = await this.#connection.call(() => this.#client.get(`${this.#prefix}format`));
     if (version !== null && version !== formatVersion) throw unsupportedFormat(this.#connection.name, version);
   }
 
@@ -242,10 +237,6 @@ export class RedisStorage implements FactStorage {
   }
 
   #run(name: string, args: readonly string[]): Promise<unknown> {
-    return this.#call(() => runScript(this.#client, name, [`${this.#prefix}format`, ...args]));
-  }
-
-  #call<Result>(send: () => Promise<Result>): Promise<Result> {
-    return this.#connection.call(send);
+    return this.#connection.call(() => runScript(this.#client, name, [`${this.#prefix}format`, ...args]));
   }
 }

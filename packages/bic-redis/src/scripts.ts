@@ -4,7 +4,7 @@
  */
 
 /** Fetches rows. Arguments: for each row, its name and a field, or `*` for all fields, or `members` of a set. */
-export const fetchScript = `
+const fetchScript = `
 local found = {}
 local prefix = string.sub(KEYS[1], 1, -7)
 for at = 1, #ARGV, 2 do
@@ -17,7 +17,7 @@ end
 return found`;
 
 /** Reserves sequences. Arguments: how many, and the least one. Returns the first. */
-export const sequenceScript = `
+const sequenceScript = `
 local key = string.sub(KEYS[1], 1, -7) .. "sequence"
 local first = math.max((tonumber(redis.call("GET", key)) or 0) + 1, tonumber(ARGV[2]))
 redis.call("SET", key, string.format("%.0f", first + tonumber(ARGV[1]) - 1))
@@ -79,7 +79,7 @@ end`;
  * maximum number of facts, or -1; number of changes; for each change row, field, expected value, value, index before, index after,
  * sequence (absent values and indexes are empty); then for each change of a set \`SADD\` or \`SREM\`, set, member.
  */
-export const commitScript = `
+const commitScript = `
 ${checkFormat}
 local chosen, used = tonumber(ARGV[2]), tonumber(ARGV[3])
 if chosen > 0 and chosen <= sequence then return false end
@@ -124,7 +124,7 @@ return {}`;
  * Arguments: version of the format; first sequence; `reserved` if the sequences are reserved; maximum ages of locations and of negative records
  * in milliseconds, or 0; maximum number of facts, or -1; for each location row, field, value.
  */
-export const recordScript = `${checkFormat}
+const recordScript = `${checkFormat}
 local call = redis.call
 local first, count = tonumber(ARGV[2]), (#ARGV - 6) / 3
 local last = first + count - 1
@@ -178,7 +178,7 @@ ${removeExcess}
 return false`;
 
 /** Removes entries of an index whose field is absent, because Redis has expired or evicted its row. Arguments: index, members. */
-export const dropScript = `
+const dropScript = `
 local prefix = string.sub(KEYS[1], 1, -7)
 for at = 2, #ARGV do
   local cut = string.find(ARGV[at], "\\n", 1, true)
@@ -186,3 +186,11 @@ for at = 2, #ARGV do
   if isStored == 0 then redis.call("ZREM", prefix .. ARGV[1], ARGV[at]) end
 end
 return 0`;
+
+export const factScripts = {
+  fetch: { lua: fetchScript },
+  reserve: { lua: sequenceScript },
+  commit: { lua: commitScript },
+  record: { lua: recordScript },
+  drop: { lua: dropScript },
+};

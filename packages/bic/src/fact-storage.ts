@@ -1,5 +1,5 @@
 import type { BlobInfoStatistics } from "@mote/core";
-import type { BlobFact, LocationFact } from "./blob-fact.js";
+import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
 import type { FactReader, FactRows } from "./fact-rows.js";
 
 export type FactCounts = Pick<BlobInfoStatistics, "locations" | "negativeRecords" | "pairs" | "transformers">;
@@ -46,4 +46,18 @@ export interface SequenceClock {
   next(nowMs: number): number;
   /** Keeps later sequences above one that came from another storage. */
   reserve(sequence: number): void;
+}
+
+/** Issues the sequences after `last`. */
+export class SequenceCounter implements SequenceClock {
+  last = 0;
+
+  next(nowMs: number): number {
+    this.last = nextSequence(this.last, nowMs);
+    return this.last;
+  }
+
+  reserve(sequence: number): void {
+    this.last = Math.max(this.last, sequence);
+  }
 }

@@ -1,13 +1,13 @@
 import type { Digest } from "@mote/core";
-import { type BlobFact, nextSequence } from "./blob-fact.js";
+import type { BlobFact } from "./blob-fact.js";
 import type { DigestRow, FactReader, FactRows, LocationRecord, ScopedDigest } from "./fact-rows.js";
-import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
+import { type FactCounts, type FactStorage, type SequenceClock, SequenceCounter } from "./fact-storage.js";
 
 /** Stores facts in memory. */
 export class MemoryStorage implements FactStorage {
   readonly mode = "memory";
   readonly #rows = new MemoryRows();
-  #sequence = 0;
+  readonly #clock = new SequenceCounter();
 
   read<Result>(query: (rows: FactReader) => Result): Result {
     return query(this.#rows);
@@ -16,16 +16,6 @@ export class MemoryStorage implements FactStorage {
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
     return change(this.#rows, this.#clock);
   }
-
-  readonly #clock: SequenceClock = {
-    next: (nowMs) => {
-      this.#sequence = nextSequence(this.#sequence, nowMs);
-      return this.#sequence;
-    },
-    reserve: (sequence) => {
-      this.#sequence = Math.max(this.#sequence, sequence);
-    },
-  };
 
   *chunks(size: number): Generator<readonly BlobFact[]> {
     let chunk: BlobFact[] = [];

@@ -2,8 +2,7 @@ import { type ApplyOptions, applyFact } from "./apply-fact.js";
 import type { BlobFact, LocationFact } from "./blob-fact.js";
 import type { FactRows } from "./fact-rows.js";
 import type { FactStorage, SequenceClock } from "./fact-storage.js";
-import type { StorageHandle } from "./storage-handle.js";
-import { yieldToEventLoop } from "./yield-to-event-loop.js";
+import { type StorageHandle, yieldToEventLoop } from "./storage-handle.js";
 
 /** A fact whose sequence is set when it is written. */
 export type NewFact = BlobFact & { sequence: number };
@@ -37,7 +36,7 @@ const maxCalls = 4;
 
 /** Groups the records of one turn of the event loop into transactions. */
 export class RecordQueue {
-  readonly #storage: Pick<StorageHandle, "open" | "keepOpen">;
+  readonly #storage: Pick<StorageHandle, "open" | "whileOpen">;
   readonly #write: Write;
   readonly #negativeMaxAgeMs: number;
   readonly #onWritten: () => void;
@@ -46,7 +45,7 @@ export class RecordQueue {
 
   /** `onWritten` is called after each batch. */
   constructor(
-    storage: Pick<StorageHandle, "open" | "keepOpen">,
+    storage: Pick<StorageHandle, "open" | "whileOpen">,
     write: Write,
     options: { readonly negativeMaxAgeMs: number; readonly onWritten: () => void },
   ) {
@@ -101,16 +100,13 @@ export class RecordQueue {
   }
 
   async #recordLocations(storage: LocationStorage, batch: readonly QueuedLocation[]): Promise<void> {
-    const release = this.#storage.keepOpen();
     try {
       const facts = batch.filter(({ signal }) => !signal?.aborted).map(({ fact }) => fact);
-      if (facts.length > 0) await storage.recordLocations(facts);
+      if (facts.length > 0) await this.#storage.whileOpen(storage.recordLocations(facts));
       settle(batch);
       this.#onWritten();
     } catch (error) {
       for (const { reject } of batch) reject(error);
-    } finally {
-      release();
     }
   }
 

@@ -1,6 +1,10 @@
 import { hasCode, type Logger, type MoteError } from "@mote/core";
 import type { Awaitable, FactStorage } from "./fact-storage.js";
-import { yieldToEventLoop } from "./yield-to-event-loop.js";
+
+/** Resolves in the next turn of the event loop. */
+export function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Opens a storage at first use, opens it again if it cannot be used any more, and closes it after `idleMs` without use. */
 export class StorageHandle {
@@ -78,14 +82,14 @@ export class StorageHandle {
     };
     try {
       const result = action(storage);
-      return result instanceof Promise ? this.#whileOpen(result).catch(replace) : result;
+      return result instanceof Promise ? this.whileOpen(result).catch(replace) : result;
     } catch (error) {
       return replace(error);
     }
   }
 
-  /** Keeps the storage open until the promise settles. */
-  #whileOpen<Result>(result: Promise<Result>): Promise<Result> {
+  /** Keeps the storage open until the promise settles, which `settled` waits for. */
+  whileOpen<Result>(result: Promise<Result>): Promise<Result> {
     const release = this.keepOpen();
     this.#pending.add(result);
     return result.finally(() => {

@@ -13,15 +13,14 @@ import {
   silentLogger,
 } from "@mote/core";
 import { applyFact } from "./apply-fact.js";
-import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
+import { type BlobFact, type FactTime, nextSequence } from "./blob-fact.js";
 import { checkBound, checkText } from "./check-arguments.js";
 import { type ExpiringFacts, removeAged, removeOldest, totalFacts } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactStorage } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
-import { type Change, type NewFact, RecordQueue } from "./record-queue.js";
-import { StorageHandle } from "./storage-handle.js";
-import { yieldToEventLoop } from "./yield-to-event-loop.js";
+import { type Change, RecordQueue } from "./record-queue.js";
+import { StorageHandle, yieldToEventLoop } from "./storage-handle.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
@@ -37,6 +36,9 @@ export interface BlobInfoCacheOptions {
 
 const dayMs = 24 * 60 * 60 * 1000;
 const chunkSize = 250;
+
+/** A fact as it is recorded. */
+type Timeless<Fact extends FactTime> = Fact extends FactTime ? Omit<Fact, keyof FactTime> : never;
 
 /**
  * Implements the rules of a blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction,
@@ -109,30 +111,12 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   async recordDigestUntransformedPair(any: Digest, untransformed: Digest, options: Cancellable = {}): Promise<void> {
-    return this.#record(
-      {
-        fact: "pair",
-        digest: parseDigest(any),
-        untransformed: parseDigest(untransformed),
-        sequence: 0,
-        lastSeenMs: this.#now(),
-      },
-      options,
-    );
+    return this.#record({ fact: "pair", digest: parseDigest(any), untransformed: parseDigest(untransformed) }, options);
   }
 
   async recordDigestTransformerName(any: Digest, transformerName: string, options: Cancellable = {}): Promise<void> {
     if (transformerName === "") throw new TypeError("the transformer name is empty");
-    return this.#record(
-      {
-        fact: "transformer",
-        digest: parseDigest(any),
-        name: checkText(transformerName),
-        sequence: 0,
-        lastSeenMs: this.#now(),
-      },
-      options,
-    );
+    return this.#record({ fact: "transformer", digest: parseDigest(any), name: checkText(transformerName) }, options);
   }
 
   async recordKnownLocation(
@@ -142,7 +126,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    return this.#record(this.#newLocation("location", transport, scope, digest, location), options);
+    return this.#record({ fact: "location", ...locationOf(transport, scope, digest, location) }, options);
   }
 
   async removeKnownLocation(
@@ -152,7 +136,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    return this.#record(this.#newLocation("absence", transport, scope, digest, location), options);
+    return this.#record({ fact: "absence", ...locationOf(transport, scope, digest, location) }, options);
   }
 
   async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
@@ -203,13 +187,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const facts = this.#facts(options);
     const nowMs = this.#now();
     const bounds = { seenMs: nowMs - maxAgeMs, negativeMs: nowMs - this.#negativeMaxAgeMs };
-    const release = this.#storage.keepOpen();
-    try {
+    const remove = async () => {
       const aged = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : await removeAged(facts, bounds);
       return aged + (await removeOldest(facts, maxFacts));
-    } finally {
-      release();
-    }
+    };
+    return await this.#storage.whileOpen(remove());
   }
 
   async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
@@ -250,27 +232,9 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return result;
   }
 
-  #record(fact: NewFact, { signal }: Cancellable): Promise<void> {
+  #record(fact: Timeless<BlobFact>, { signal }: Cancellable): Promise<void> {
     this.#assertUsable({ signal });
-    return this.#records.add(fact, signal);
-  }
-
-  #newLocation(
-    fact: LocationFact["fact"],
-    transport: string,
-    scope: string,
-    digest: Digest,
-    location: string,
-  ): LocationFact & NewFact {
-    return {
-      fact,
-      transport: checkText(transport),
-      scope: checkText(scope),
-      digest: parseDigest(digest),
-      location: checkText(location),
-      sequence: 0,
-      lastSeenMs: this.#now(),
-    };
+    return this.#records.add({ ...fact, sequence: 0, lastSeenMs: this.#now() }, signal);
   }
 
   #merge(facts: readonly BlobFact[], ...[rows, clock, warn]: Parameters<Change<number>>): number {
@@ -290,13 +254,12 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   #expireWhenFull(): void {
     if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#expiring !== undefined) return;
-    const release = this.#storage.keepOpen();
-    this.#expiring = this.#expireOldest()
+    this.#expiring = this.#storage
+      .whileOpen(this.#expireOldest())
       .catch((cause) => {
         if (this.#closing === undefined) this.#logger.warn("cannot remove the oldest facts", { cause });
       })
       .finally(() => {
-        release();
         this.#expiring = undefined;
       });
   }
@@ -319,4 +282,13 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       },
     };
   }
+}
+
+function locationOf(transport: string, scope: string, digest: Digest, location: string) {
+  return {
+    transport: checkText(transport),
+    scope: checkText(scope),
+    digest: parseDigest(digest),
+    location: checkText(location),
+  };
 }
