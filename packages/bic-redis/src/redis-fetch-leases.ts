@@ -19,6 +19,8 @@ import { leaseScripts } from "./lease-scripts.js";
 import { type RedisClient, RedisConnection, type RedisConnectionOptions } from "./redis-connection.js";
 import { defineScripts, runScript } from "./redis-script.js";
 
+export type RedisFetchLeasesOptions = RedisConnectionOptions;
+
 /** Times that a value that is not a lease is replaced. */
 const maxTries = 3;
 
@@ -30,7 +32,7 @@ export class RedisFetchLeases implements FetchLeases {
   #isClosed = false;
 
   /** Connects at first use. @param url as of `RedisBlobInfoCache` @throws MOTE_CONFIG for another URL */
-  constructor(url: string, options: RedisConnectionOptions = {}) {
+  constructor(url: string, options: RedisFetchLeasesOptions = {}) {
     this.#connection = new RedisConnection(url, options);
     this.#prefix = this.#connection.prefix;
   }

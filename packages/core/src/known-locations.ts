@@ -1,7 +1,7 @@
 import { type BlobInfoCache, LAYER_SCOPE, UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
-import { parseIfValid, type Ref, type RefCodec } from "./ref.js";
+import { parseRefIfValid, type Ref, type RefCodec } from "./ref.js";
 
 /** How a blob at a location gets to a destination (distribution-spec, "Mounting a blob from another repository"). */
 export type MountVerdict =
@@ -59,7 +59,7 @@ export async function knownLocations(
       const form = forms.get(found.digest) ?? { transformerName: UNKNOWN_TRANSFORMER, locations: new Map() };
       forms.set(found.digest, form);
       form.transformerName = found.transformerName;
-      const ref = found.location === undefined ? undefined : parseIfValid(refCodec, found.location);
+      const ref = found.location === undefined ? undefined : parseRefIfValid(refCodec, found.location);
       if (ref === undefined) continue;
       // Blobs belong to a repository, whatever the tag of the recorded reference.
       const text =

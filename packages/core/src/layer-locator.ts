@@ -2,7 +2,7 @@ import { type BlobInfoCache, LAYER_SCOPE } from "./blob-info-cache.js";
 import type { Cancellable } from "./cancellable.js";
 import type { Descriptor } from "./descriptor.js";
 import type { Digest } from "./digest.js";
-import { parseIfValid, type Ref, type RefCodec } from "./ref.js";
+import { parseRefIfValid, type Ref, type RefCodec } from "./ref.js";
 
 export interface LocateOptions extends Cancellable {
   /** Whether to return only references on the destination's registry, where a mount is possible. */
@@ -66,7 +66,7 @@ export class LayerLocator {
     const located = new Map<string, Ref>();
     for (const { location } of candidates) {
       if (located.size >= max) break;
-      const ref = location === undefined ? undefined : parseIfValid(this.#refCodec, location);
+      const ref = location === undefined ? undefined : parseRefIfValid(this.#refCodec, location);
       if (ref === undefined || (matchRegistry && !sameRegistry(ref, destination))) continue;
       const text = this.#withScheme(ref);
       if (!located.has(text)) located.set(text, ref);

@@ -54,7 +54,7 @@ export function formatLocation(ref: Ref): string {
 }
 
 /** Parses a recorded reference. Returns undefined if it is not valid. */
-export function parseIfValid(refCodec: RefCodec, text: string): Ref | undefined {
+export function parseRefIfValid(refCodec: RefCodec, text: string): Ref | undefined {
   try {
     return refCodec.parse(text);
   } catch {
