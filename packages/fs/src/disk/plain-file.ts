@@ -98,7 +98,7 @@ export function removeOrWarn(path: string, logger: Logger): boolean {
     fs.rmSync(path, { force: true, recursive: true });
     return true;
   } catch (error) {
-    logger.warn("cannot remove leftover data", { path, error });
+    logger.warn("cannot remove an orphan", { path, error });
     return false;
   }
 }

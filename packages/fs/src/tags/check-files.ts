@@ -5,7 +5,7 @@ import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/
 import { CacheFolder } from "../folder/cache-folder.js";
 import { writeUnsynced } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
-import type { FolderOpening } from "./open-folder.js";
+import type { FolderOpening } from "./folder-opening.js";
 
 /** A process that has checked a name for this long counts as dead. */
 const maxCheckMs = 5_000;

@@ -2,7 +2,7 @@ import { mediaTypes, type Pins, parseDigest, type WaitingMotes } from "@mote/cor
 import type { SyncGroup } from "../disk/sync-group.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
-import type { FolderOpening } from "./open-folder.js";
+import type { FolderOpening } from "./folder-opening.js";
 
 /** Content that prune never removes. A pinned manifest keeps everything that it refers to. */
 export function filePins(files: DigestFiles, opening: FolderOpening, syncs: SyncGroup, leases: LeaseFiles): Pins {

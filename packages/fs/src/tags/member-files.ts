@@ -27,7 +27,7 @@ import {
 import { CacheFolder } from "../folder/cache-folder.js";
 import { FolderFormat, formatFileName } from "../processes/folder-format.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
-import type { FolderOpening } from "./open-folder.js";
+import type { FolderOpening } from "./folder-opening.js";
 
 /** The format version of `.mote/repositories/`. */
 const formatVersion = 1;

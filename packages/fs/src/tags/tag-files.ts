@@ -21,9 +21,9 @@ import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
+import type { FolderOpening } from "./folder-opening.js";
 import { LayoutView } from "./layout-view.js";
 import type { MemberFiles } from "./member-files.js";
-import type { FolderOpening } from "./open-folder.js";
 import { RepositoryNames } from "./repository-names.js";
 import {
   isOfOneTag,

@@ -15,7 +15,7 @@ import {
 } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { lstatIfThere } from "../disk/plain-file.js";
-import type { FolderOpening } from "../tags/open-folder.js";
+import type { FolderOpening } from "../tags/folder-opening.js";
 import { type HashedPrefix, OpenUpload } from "./open-upload.js";
 import { UploadFiles } from "./upload-files.js";
 
