@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import type { BlobFact, DigestRow, FactCounts, FactRows, LocationRecord, ScopedDigest } from "@mote/bic";
+import type {
+  BlobFact,
+  DigestRow,
+  FactCounts,
+  FactRows,
+  LocationChange,
+  LocationRecord,
+  ScopedDigest,
+} from "@mote/bic";
 import type { Digest } from "@mote/core";
 import type { Database } from "lmdb";
 import {
@@ -90,11 +98,7 @@ export class LmdbRows implements FactRows {
     return newest.more ? [...newest.locationRecords, ...this.#older(scoped)] : newest.locationRecords;
   }
 
-  updateLocationRecord(
-    scoped: ScopedDigest,
-    location: string,
-    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
-  ): void {
+  updateLocationRecord(scoped: ScopedDigest, location: string, change: LocationChange): void {
     const row = this.#newest(scoped) ?? { more: false, locationRecords: [] };
     const at = row.locationRecords.findIndex((locationRecord) => locationRecord.location === location);
     const before =

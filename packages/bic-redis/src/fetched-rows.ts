@@ -1,6 +1,7 @@
 import {
   type DigestRow,
   type FactRows,
+  type LocationChange,
   type LocationRecord,
   nextSequence,
   type ScopedDigest,
@@ -188,11 +189,7 @@ export class FetchedRows implements FactRows {
     this.#setChanges.push("SREM", formsName(untransformed), form);
   }
 
-  updateLocationRecord(
-    key: ScopedDigest,
-    location: string,
-    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
-  ): void {
+  updateLocationRecord(key: ScopedDigest, location: string, change: LocationChange): void {
     const row = locationRowName(key);
     const field = JSON.stringify(location);
     const stored = this.#known(row, field);

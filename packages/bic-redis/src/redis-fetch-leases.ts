@@ -1,11 +1,11 @@
 import {
+  type AcquireFetchLeaseOptions,
   assertAcquireArguments,
   assertFetchLeaseOptions,
   assertFetchSecret,
   type Cancellable,
   type Digest,
   type FetchLease,
-  type FetchLeaseOptions,
   type FetchLeases,
   isFetchSecret,
   isLeaseHolder,
@@ -13,6 +13,7 @@ import {
   longestFetchLeaseMs,
   MoteError,
   parseDigest,
+  type RenewFetchLeaseOptions,
   untilAborted,
 } from "@mote/core";
 import { leaseScripts } from "./lease-scripts.js";
@@ -37,11 +38,7 @@ export class RedisFetchLeases implements FetchLeases {
     this.#prefix = this.#connection.prefix;
   }
 
-  async acquire(
-    digest: Digest,
-    holder: string,
-    options: FetchLeaseOptions & { readonly replaces?: number | undefined },
-  ): Promise<FetchLease> {
+  async acquire(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): Promise<FetchLease> {
     assertAcquireArguments(digest, holder, options);
     const key = this.#keyOf(digest);
     let replaces = String(options.replaces ?? "");
@@ -58,10 +55,7 @@ export class RedisFetchLeases implements FetchLeases {
     throw new MoteError("MOTE_IO", `another program changes ${key} in ${this.#connection.name}; use another prefix`);
   }
 
-  async renew(
-    lease: FetchLease,
-    options: FetchLeaseOptions & { readonly isStored?: boolean | undefined },
-  ): Promise<boolean> {
+  async renew(lease: FetchLease, options: RenewFetchLeaseOptions): Promise<boolean> {
     const key = this.#keyOf(lease.digest);
     assertFetchLeaseOptions(options);
     const { durationMs, isStored } = options;

@@ -20,6 +20,9 @@ export interface LocationRecord extends FactTime {
   readonly gone: boolean;
 }
 
+/** Returns the record that replaces the current one; undefined for none. */
+export type LocationChange = (current: LocationRecord | undefined) => LocationRecord | undefined;
+
 /** Reads the rows of a storage. */
 export interface FactReader {
   digestRow(digest: Digest): DigestRow | undefined;
@@ -36,9 +39,5 @@ export interface FactRows extends FactReader {
   addForm(untransformed: Digest, form: Digest): void;
   removeForm(untransformed: Digest, form: Digest): void;
   /** Removes the record if `change` returns undefined. */
-  updateLocationRecord(
-    key: ScopedDigest,
-    location: string,
-    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
-  ): void;
+  updateLocationRecord(key: ScopedDigest, location: string, change: LocationChange): void;
 }

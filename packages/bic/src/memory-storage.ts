@@ -1,6 +1,6 @@
 import type { Digest } from "@mote/core";
 import type { BlobFact } from "./blob-fact.js";
-import type { DigestRow, FactReader, FactRows, LocationRecord, ScopedDigest } from "./fact-rows.js";
+import type { DigestRow, FactReader, FactRows, LocationChange, LocationRecord, ScopedDigest } from "./fact-rows.js";
 import { type FactCounts, type FactStorage, type SequenceClock, SequenceCounter } from "./fact-storage.js";
 
 /** Stores facts in memory. */
@@ -85,11 +85,7 @@ class MemoryRows implements FactRows {
     return this.#locationRecords.get(scopeKey(key))?.get(key.digest)?.values() ?? [];
   }
 
-  updateLocationRecord(
-    key: ScopedDigest,
-    location: string,
-    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
-  ): void {
+  updateLocationRecord(key: ScopedDigest, location: string, change: LocationChange): void {
     const scope = scopeKey(key);
     const digests = this.#locationRecords.get(scope) ?? new Map<Digest, Map<string, LocationRecord>>();
     const locations = digests.get(key.digest) ?? new Map<string, LocationRecord>();

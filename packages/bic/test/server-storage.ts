@@ -6,6 +6,7 @@ import {
   type FactReader,
   type FactRows,
   type FactStorage,
+  type LocationChange,
   type LocationRecord,
   MemoryStorage,
   type ScopedDigest,
@@ -196,11 +197,7 @@ class FetchedRows implements FactRows {
     this.changes.push({ isUnchanged: () => true, apply: (stored) => stored.removeForm(untransformed, form) });
   }
 
-  updateLocationRecord(
-    key: ScopedDigest,
-    location: string,
-    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
-  ): void {
+  updateLocationRecord(key: ScopedDigest, location: string, change: LocationChange): void {
     const find = (rows: FactReader) => [...rows.locationRecords(key)].find((each) => each.location === location);
     const recordKey = `${rowKey(key)} ${JSON.stringify(location)}`;
     const before = this.#row(recordKey, find);

@@ -17,6 +17,16 @@ export interface FetchLeaseOptions extends Cancellable {
   readonly durationMs: number;
 }
 
+export interface AcquireFetchLeaseOptions extends FetchLeaseOptions {
+  /** The token of a lease whose holder has failed. */
+  readonly replaces?: number | undefined;
+}
+
+export interface RenewFetchLeaseOptions extends FetchLeaseOptions {
+  /** Whether the holder has stored the blob. Default: as before. */
+  readonly isStored?: boolean | undefined;
+}
+
 /**
  * Decides which member of a fleet fetches a blob. A decision may be wrong at times, as after a partition of the network: then a blob is fetched
  * more than once, and nothing else happens.
@@ -30,16 +40,12 @@ export interface FetchLeases extends AsyncDisposable {
    * @throws TypeError · MOTE_CLOSED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_RATE_LIMITED · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
    * MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_CONFIG · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
    */
-  acquire(
-    digest: Digest,
-    holder: string,
-    options: FetchLeaseOptions & { readonly replaces?: number | undefined },
-  ): Promise<FetchLease>;
+  acquire(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): Promise<FetchLease>;
   /**
    * Extends a lease, also one that has lapsed if no other has taken it since. Returns false if it is held no more: it was taken over or
    * released, or has lapsed and been removed. Without `isStored` it stays as it is. @throws as `acquire`
    */
-  renew(lease: FetchLease, options: FetchLeaseOptions & { readonly isStored?: boolean | undefined }): Promise<boolean>;
+  renew(lease: FetchLease, options: RenewFetchLeaseOptions): Promise<boolean>;
   /** Ends a lease. One that is held no more is left alone. @throws as `acquire` */
   release(lease: FetchLease, options?: Cancellable): Promise<void>;
   /**
@@ -79,11 +85,7 @@ export function isLeaseHolder(value: unknown): value is string {
 }
 
 /** Checks the arguments of `acquire`. @throws MOTE_INVALID_DIGEST · MOTE_UNSUPPORTED_ALGORITHM · TypeError */
-export function assertAcquireArguments(
-  digest: Digest,
-  holder: string,
-  options: FetchLeaseOptions & { readonly replaces?: number | undefined },
-): void {
+export function assertAcquireArguments(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): void {
   parseDigest(digest);
   if (!isLeaseHolder(holder)) throw new TypeError("the holder of a lease is an http(s) URL without credentials");
   const { replaces } = options;

@@ -2,12 +2,14 @@ import type { Cancellable } from "./cancellable.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import {
+  type AcquireFetchLeaseOptions,
   assertAcquireArguments,
   assertFetchLeaseOptions,
   assertFetchSecret,
   type FetchLease,
   type FetchLeaseOptions,
   type FetchLeases,
+  type RenewFetchLeaseOptions,
 } from "./fetch-leases.js";
 
 interface HeldLease {
@@ -28,11 +30,7 @@ export class MemoryFetchLeases implements FetchLeases {
     this.#now = now;
   }
 
-  async acquire(
-    digest: Digest,
-    holder: string,
-    options: FetchLeaseOptions & { readonly replaces?: number | undefined },
-  ): Promise<FetchLease> {
+  async acquire(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): Promise<FetchLease> {
     assertAcquireArguments(digest, holder, options);
     this.#assertOpen(options);
     this.#removeLapsed();
@@ -44,10 +42,7 @@ export class MemoryFetchLeases implements FetchLeases {
     return lease;
   }
 
-  async renew(
-    lease: FetchLease,
-    options: FetchLeaseOptions & { readonly isStored?: boolean | undefined },
-  ): Promise<boolean> {
+  async renew(lease: FetchLease, options: RenewFetchLeaseOptions): Promise<boolean> {
     assertFetchLeaseOptions(options);
     this.#assertOpen(options);
     const held = this.#heldAs(lease);

@@ -1,4 +1,5 @@
 import {
+  type AcquireFetchLeaseOptions,
   assertAcquireArguments,
   assertFetchLeaseOptions,
   assertFetchSecret,
@@ -6,13 +7,13 @@ import {
   type Cancellable,
   type Digest,
   type FetchLease,
-  type FetchLeaseOptions,
   type FetchLeases,
   isFetchSecret,
   type Logger,
   MoteError,
   parseDigest,
   parseJsonRecord,
+  type RenewFetchLeaseOptions,
 } from "@mote/core";
 import type { Bucket } from "../bucket/bucket.js";
 import type { BucketFormat } from "../bucket/bucket-format.js";
@@ -45,11 +46,7 @@ export class S3FetchLeases implements FetchLeases {
     this.#writes = new ConditionalWrites(from, logger);
   }
 
-  async acquire(
-    digest: Digest,
-    holder: string,
-    options: FetchLeaseOptions & { readonly replaces?: number | undefined },
-  ): Promise<FetchLease> {
+  async acquire(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): Promise<FetchLease> {
     assertAcquireArguments(digest, holder, options);
     const { durationMs, replaces } = options;
     await this.#prepare(options);
@@ -69,10 +66,7 @@ export class S3FetchLeases implements FetchLeases {
     throw contended(digest);
   }
 
-  async renew(
-    lease: FetchLease,
-    options: FetchLeaseOptions & { readonly isStored?: boolean | undefined },
-  ): Promise<boolean> {
+  async renew(lease: FetchLease, options: RenewFetchLeaseOptions): Promise<boolean> {
     assertFetchLeaseOptions(options);
     const { durationMs, isStored } = options;
     return await this.#change(lease, options, ({ lease: held = lease, renewals = 0, token }) => ({
