@@ -8,9 +8,13 @@ import { ownFolder } from "./input/private-folder.js";
 
 const folderName = "mote-compiled";
 const digestBytes = 32;
+/** For the time of the first run. */
+const timeBytes = 8;
 const largestFileBytes = 64 * 1024 * 1024;
 /** V8 discards compiled code during a long run, so only the code of a short run is cached. */
 const longestRunMs = 5000;
+/** Less added code than this share is not worth a write. */
+const leastGrowth = 0.003;
 const othersMayWrite = 0o022;
 const maxAgeMs = 30 * 24 * 60 * 60 * 1000;
 
@@ -56,13 +60,14 @@ function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.R
   const { source, stats } = readSource(filename);
   const folder = cacheFolder();
   const file = folder === undefined ? undefined : join(folder, fileName(stats, part));
-  const cachedData = file === undefined ? undefined : read(file);
+  const stored = file === undefined ? undefined : read(file);
   const { Script } = process.getBuiltinModule("node:vm");
   // The build emits ASCII only.
-  const script = new Script(nodeModule.wrap(source.toString("latin1")), { filename, cachedData });
-  if (file !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
+  const script = new Script(nodeModule.wrap(source.toString("latin1")), { filename, cachedData: stored?.data });
+  const accepted = script.cachedDataRejected ? undefined : stored;
+  if (file !== undefined && (accepted?.isDue ?? true)) {
     process.once("exit", () => {
-      if (performance.now() < longestRunMs) store(file, script.createCachedData());
+      if (performance.now() < longestRunMs) store(file, script.createCachedData(), accepted);
     });
   }
   const module = { exports: {} as T };
@@ -90,8 +95,16 @@ function fileName({ dev, ino, size, mtimeMs, ctimeMs }: fs.Stats, part: string):
   return sha256(Buffer.from(name)).toString("hex").slice(0, 32);
 }
 
+interface Stored {
+  readonly data: Buffer;
+  /** When the first run stored code, in Unix milliseconds. */
+  readonly firstMs: number;
+  /** Whether to add what this run compiles: after twice the time that passed until the last look. */
+  readonly isDue: boolean;
+}
+
 /** Reads a file that this user wrote, and verifies its checksum. */
-function read(file: string): Buffer | undefined {
+function read(file: string): Stored | undefined {
   let fd: number | undefined;
   try {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -101,8 +114,11 @@ function read(file: string): Buffer | undefined {
     if (!isOwn || stats.size > largestFileBytes) return undefined;
     const bytes = Buffer.allocUnsafeSlow(stats.size);
     if (fs.readSync(fd, bytes) < bytes.length) return undefined;
-    const data = bytes.subarray(digestBytes);
-    return sha256(data).equals(bytes.subarray(0, digestBytes)) ? data : undefined;
+    const content = bytes.subarray(digestBytes);
+    if (!sha256(content).equals(bytes.subarray(0, digestBytes))) return undefined;
+    const firstMs = content.readDoubleLE();
+    const isDue = Date.now() - stats.mtimeMs >= stats.mtimeMs - firstMs;
+    return { data: content.subarray(timeBytes), firstMs, isDue };
   } catch {
     return undefined;
   } finally {
@@ -110,10 +126,19 @@ function read(file: string): Buffer | undefined {
   }
 }
 
-function store(file: string, data: Buffer): void {
+/** Stores the code of this run and of those before: a pull of an image that is cached compiles other functions than one that is not. */
+function store(file: string, data: Buffer, before: Stored | undefined): void {
   const temporary = `${file}.${process.pid}`;
+  const nowMs = Date.now();
+  const time = Buffer.alloc(timeBytes);
+  time.writeDoubleLE(before?.firstMs ?? nowMs);
   try {
-    fs.writeFileSync(temporary, Buffer.concat([sha256(data), data]), { flag: "wx", mode: 0o600 });
+    if (before !== undefined && data.length < before.data.length * (1 + leastGrowth)) {
+      fs.utimesSync(file, nowMs / 1000, nowMs / 1000);
+      return;
+    }
+    const content = Buffer.concat([time, data]);
+    fs.writeFileSync(temporary, Buffer.concat([sha256(content), content]), { flag: "wx", mode: 0o600 });
     fs.renameSync(temporary, file);
     removeOld(dirname(file));
   } catch {

@@ -9,6 +9,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import nodeModule from "node:module";
@@ -105,6 +106,23 @@ describe.skipIf(hasEngineCache)("before Node 22.8 (skipped if Node has a compile
     const made = kept();
     await run();
     expect(kept()).toEqual(made);
+  });
+});
+
+describe.skipIf(hasEngineCache)("code that only a later run compiles (skipped if Node has a compile cache)", () => {
+  it("is added when the file is old enough", async () => {
+    await run();
+    const { file } = kept();
+    const { size } = statSync(file);
+    utimesSync(file, 1, 1);
+    const help = await runMote(["ls", "--help"], { env: { HOME: home, NODE_COMPILE_CACHE: "" } });
+    expect(help.status).toBe(0);
+    expect(statSync(kept().file).size).toBeGreaterThan(size);
+    const added = kept();
+    utimesSync(file, 1, 1);
+    await run();
+    expect(kept()).toEqual(added);
+    expect(statSync(file).mtimeMs).toBeGreaterThan(1000);
   });
 });
 
