@@ -62,8 +62,7 @@ function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.R
   const file = folder === undefined ? undefined : join(folder, fileName(stats, part));
   const stored = file === undefined ? undefined : read(file);
   const { Script } = process.getBuiltinModule("node:vm");
-  // The build emits ASCII only.
-  const script = new Script(nodeModule.wrap(source.toString("latin1")), { filename, cachedData: stored?.data });
+  const script = new Script(source, { filename, cachedData: stored?.data });
   const accepted = script.cachedDataRejected ? undefined : stored;
   if (file !== undefined && (accepted?.isDue ?? true)) {
     process.once("exit", () => {
@@ -75,11 +74,19 @@ function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.R
   return module.exports;
 }
 
-/** Reads the file that the stats are of, even if another one gets its name meanwhile. */
-function readSource(filename: string): { readonly source: Buffer; readonly stats: fs.Stats } {
+/** Reads a module as a function, from the file that the stats are of, even if another one gets its name meanwhile. */
+function readSource(filename: string): { readonly source: string; readonly stats: fs.Stats } {
+  const [head = "", tail = ""] = nodeModule.wrap("\0").split("\0");
   const fd = fs.openSync(filename, "r");
   try {
-    return { stats: fs.fstatSync(fd), source: fs.readFileSync(fd) };
+    const stats = fs.fstatSync(fd);
+    const { size } = stats;
+    // In one piece: the engine would copy a text of several. The build emits ASCII only.
+    const bytes = Buffer.allocUnsafeSlow(head.length + size + tail.length);
+    bytes.write(head, "latin1");
+    if (fs.readSync(fd, bytes, head.length, size, 0) < size) throw new Error(`cannot read all of ${filename}`);
+    bytes.write(tail, head.length + size, "latin1");
+    return { source: bytes.toString("latin1"), stats };
   } finally {
     fs.closeSync(fd);
   }
