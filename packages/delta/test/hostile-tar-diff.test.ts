@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { uncompressedBlob } from "@mote/layout";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyTarDiff, builtInEncoders, makeTarDiff, OldFiles } from "../src/index.js";
-import { operations, varint } from "../src/tar-diff/operations.js";
+import { operations, tarDiffMagic, varint } from "../src/tar-diff/operations.js";
 import { sampleContent } from "./sample-content.js";
 import { inChunks, joined, tarBytes } from "./tar-bytes.js";
 
@@ -138,15 +138,30 @@ describe("a tar-diff from elsewhere", () => {
     });
   });
 
-  it("ends early if operations yield nothing", async () => {
-    const megabyte = Buffer.alloc(1024 * 1024, Uint8Array.of(data, 0));
-    let produced = 0;
+  it.each<[string, Operation]>([
+    ["store nothing", [data, 0]],
+    ["copy nothing", [copy, 0]],
+    ["open files", [open, 10, "etc/passwd"]],
+    ["seek", [seek, 7]],
+  ])("ends early if its operations only %s", async (_, operation) => {
+    const chunk = encoded([[open, 10, "etc/passwd"], ...Array.from({ length: 5000 }, () => operation)]);
+    let read = 0;
     async function* bomb() {
-      for (; produced < 40; produced++) yield megabyte;
+      for (; read < 1000; read++) yield chunk;
     }
-    const diff = await diffOf(bomb());
-    expect(diff.byteLength).toBeLessThan(100_000);
-    await expect(apply(diff)).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+    const diff = Buffer.concat([tarDiffMagic, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd)]);
+    const applied = applyTarDiff(inChunks(diff), old, { maxBytes: 1e9, uncompress: bomb });
+    await expect(joined(applied)).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+    expect(read).toBeLessThanOrEqual(3);
+  });
+
+  it("may open a file and seek before each byte", async () => {
+    const list = Array.from({ length: 6000 }, (_, at): Operation[] => [
+      [open, 10, "etc/passwd"],
+      [seek, at],
+      [copy, 1],
+    ]);
+    expect((await apply(await diffOf(encoded(list.flat())))).equals(content.subarray(0, 6000))).toBe(true);
   });
 
   it("can be aborted", async () => {

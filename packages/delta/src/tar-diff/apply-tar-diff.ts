@@ -1,6 +1,7 @@
 import { type Cancellable, MoteError } from "@mote/core";
+import type { OldFile } from "./old-file.js";
 import type { OldFiles } from "./old-files.js";
-import { OldPosition } from "./old-position.js";
+import { maxReadBytes, OldPosition } from "./old-position.js";
 import { invalidDiff, OperationReader } from "./operation-reader.js";
 import { operations, tarDiffMagic } from "./operations.js";
 import { plainPath } from "./tar-parts.js";
@@ -8,8 +9,10 @@ import { plainPath } from "./tar-parts.js";
 const zstdMagic = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
 /** Linux's limit on a path. */
 const maxPathBytes = 4096;
-/** Operations that yield nothing, beyond those that the content allows for. */
+/** Bytes of operations, beyond those that the content allows for. */
 const moreOperationBytes = 16 * 1024 * 1024;
+/** Operations that yield nothing, beyond two for each byte of the content so far: one that opens a file, and one that seeks. */
+const moreIdleOperations = 10_000;
 /** The size of the chunks of the content. */
 const chunkBytes = 64 * 1024;
 
@@ -30,7 +33,9 @@ export async function* applyTarDiff(
   { maxBytes, uncompress, signal }: ApplyTarDiffOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using reader = new OperationReader(uncompress(withoutMagic(diff)), 2 * maxBytes + moreOperationBytes);
+  const ahead = new Uint8Array(maxReadBytes);
   let source: OldPosition | undefined;
+  let idle = 0;
   let chunk = new Uint8Array(chunkBytes);
   let filled = 0;
   let allowed = maxBytes;
@@ -41,8 +46,12 @@ export async function* applyTarDiff(
     const operation = next instanceof Promise ? await next : next;
     if (operation === undefined) break;
     const { kind, size } = operation;
+    const isIdle = kind === operations.open || kind === operations.seek || size === 0;
+    if (isIdle && ++idle > 2 * (maxBytes - allowed) + moreIdleOperations) {
+      throw new MoteError("MOTE_TOO_LARGE", `${idle} operations of a delta do nothing`, { details: { idle } });
+    }
     if (kind === operations.open) {
-      source = await open(reader, size, old);
+      source = new OldPosition(await openedFile(reader, size, old), ahead);
       continue;
     }
     if (kind > operations.seek) throw invalidDiff(`the operation ${kind} does not exist`);
@@ -86,7 +95,7 @@ function addOld(bytes: Uint8Array, source: OldPosition): Promise<void> | undefin
   }
 }
 
-async function open(reader: OperationReader, size: number, old: Pick<OldFiles, "get">): Promise<OldPosition> {
+async function openedFile(reader: OperationReader, size: number, old: Pick<OldFiles, "get">): Promise<OldFile> {
   if (size > maxPathBytes) throw invalidDiff(`a path has more than ${maxPathBytes} bytes`);
   const chunks: Uint8Array[] = [];
   for (let left = size; left > 0; left -= chunks.at(-1)?.byteLength ?? 0) {
@@ -96,7 +105,7 @@ async function open(reader: OperationReader, size: number, old: Pick<OldFiles, "
   const path = plainPath(Buffer.concat(chunks));
   const file = path === undefined ? undefined : old.get(path);
   if (file === undefined) throw invalidDiff("it needs a file that the old image does not have", { path });
-  return new OldPosition(file);
+  return file;
 }
 
 /** Yields what follows the magic number, which must begin as zstd. */

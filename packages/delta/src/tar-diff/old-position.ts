@@ -3,18 +3,21 @@ import { invalidDiff } from "./operation-reader.js";
 
 /** Small reads in many places must not read much more than they use. */
 const minReadBytes = 4 * 1024;
-const maxReadBytes = 256 * 1024;
+export const maxReadBytes = 256 * 1024;
 
 /** A position in a file of OLD, with the bytes read ahead. */
 export class OldPosition {
   readonly #file: OldFile;
+  readonly #buffer: Uint8Array;
   #position = 0;
   #ahead: Uint8Array = new Uint8Array(0);
   #aheadStart = 0;
   #readBytes = minReadBytes;
 
-  constructor(file: OldFile) {
+  /** @param buffer memory of `maxReadBytes` for what is read ahead */
+  constructor(file: OldFile, buffer: Uint8Array) {
     this.#file = file;
+    this.#buffer = buffer;
   }
 
   /** @throws MOTE_INVALID_ARCHIVE if it is beyond the end of the file */
@@ -34,7 +37,7 @@ export class OldPosition {
     const isSequential = from === this.#ahead.byteLength;
     this.#readBytes = isSequential ? Math.min(2 * this.#readBytes, maxReadBytes) : minReadBytes;
     const length = Math.max(this.#readBytes, Math.min(size, maxReadBytes));
-    this.#ahead = await this.#file.read(this.#position, length);
+    this.#ahead = await this.#file.read(this.#position, length, this.#buffer);
     this.#aheadStart = this.#position;
     return this.#take(0, size);
   }

@@ -12,10 +12,18 @@ it("work that is slower than the link ends when enough of it is measured, after 
   const seen: number[] = [];
   const take = minimumRate(mebibyte, (bytes) => seen.push(bytes));
   take(1000);
-  nowMs = 1500;
+  nowMs = 900;
   take(mebibyte / 2);
+  nowMs = 1500;
   expect(() => take(1000 + mebibyte)).toThrow(TooSlow);
   expect(seen).toEqual([1000, mebibyte / 2, 1000 + mebibyte]);
+});
+
+it("work that makes almost nothing for a long time ends too", () => {
+  const take = minimumRate(mebibyte, () => {});
+  take(1000);
+  nowMs = 2000;
+  expect(() => take(2000)).toThrow(TooSlow);
 });
 
 it("work that is faster continues, also if it began late, and any rate is enough if none is required", () => {

@@ -1,6 +1,6 @@
 import { within } from "@mote/core";
 
-/** Bytes after which the rate is measured. */
+/** The rate is measured when so many bytes are due. */
 const measuredBytes = 1024 * 1024;
 
 /** The end of work that takes longer than the alternative. */
@@ -21,7 +21,8 @@ export function minimumRate(bytesPerSecond: number, onBytes: (bytes: number) => 
     onBytes(bytes);
     const ms = performance.now();
     first ??= { bytes, ms };
-    const made = bytes - first.bytes;
-    if (made >= measuredBytes && (made * 1000) / (ms - first.ms) < bytesPerSecond) throw new TooSlow();
+    // By what is due and not by what was made: content that compresses to almost nothing would never be measured.
+    const due = (bytesPerSecond * (ms - first.ms)) / 1000;
+    if (due >= measuredBytes && bytes - first.bytes < due) throw new TooSlow();
   };
 }
