@@ -17,13 +17,13 @@ interface Growing {
   readonly position: number;
 }
 
-/** Yields a tar in windows of up to `windowBytes`. Their memory is reused when the next one is read. */
+/** Yields a tar in windows, each in the memory of `window`, which is reused when the next one is read. */
 export async function* contentWindows(
   tar: AsyncIterable<Uint8Array>,
-  windowBytes: number,
+  window: Uint8Array,
   { signal }: Cancellable,
 ): AsyncGenerator<readonly Stretch[], void, undefined> {
-  const window = new Uint8Array(windowBytes);
+  const windowBytes = window.byteLength;
   const parts = new TarParts();
   let stretches: Stretch[] = [];
   let filled = 0;

@@ -52,9 +52,10 @@ async function* encodedOperations(
   unused.delete(old);
   try {
     comparison.begin();
-    for await (const window of contentWindows(content(), bytes, { signal })) {
-      yield await comparison.encode(window);
+    for await (const window of contentWindows(content(), comparison.window(bytes), { signal })) {
+      yield* await comparison.encode(window);
     }
+    yield* comparison.end();
   } finally {
     unused.set(old, comparison);
   }
@@ -75,7 +76,8 @@ class Comparison {
   readonly #index: OldIndex;
   readonly #matcher = new Matcher(maxPieceBytes);
   readonly #compared = new Uint8Array(comparedBytes);
-  #writer = new OperationWriter();
+  readonly #writer = new OperationWriter();
+  #window = new Uint8Array(0);
   /** Where the end of the last window probably comes from. */
   #last: Guess | undefined;
 
@@ -86,15 +88,21 @@ class Comparison {
 
   /** Begins a diff. */
   begin(): void {
-    this.#writer = new OperationWriter();
+    this.#writer.begin();
     this.#last = undefined;
   }
 
-  async encode(window: readonly Stretch[]): Promise<Uint8Array> {
+  /** Returns memory for a window. */
+  window(bytes: number): Uint8Array {
+    if (this.#window.byteLength !== bytes) this.#window = new Uint8Array(bytes);
+    return this.#window;
+  }
+
+  /** Encodes a window. Returns what of the diff is complete. */
+  async encode(window: readonly Stretch[]): Promise<readonly Uint8Array[]> {
     const guesses = new Map<Stretch, Guess | undefined>();
     const pieces = new OldPieces(maxPieceBytes);
     const same = new Map<Stretch, Guess>();
-    const anchored: { file: OldFile; position: number }[] = [];
     for (const stretch of window) {
       if (stretch.path === undefined || stretch.bytes.byteLength === 0) continue;
       const guess = this.#guess(stretch);
@@ -105,11 +113,12 @@ class Comparison {
       }
       guesses.set(stretch, guess);
       if (guess !== undefined) addGuess(pieces, guess, stretch.bytes.byteLength);
-      anchored.push(...this.#index.anchors(stretch.bytes));
     }
-    for (const { file, position } of anchored) {
-      if (file.size <= wholeFileBytes / 4) pieces.add(file, 0, file.size);
-      else pieces.add(file, position - anchorMarginBytes, position + anchorMarginBytes);
+    for (const { bytes } of guesses.keys()) {
+      this.#index.findAnchors(bytes, (file, position) => {
+        if (file.size <= wholeFileBytes / 4) pieces.add(file, 0, file.size);
+        else pieces.add(file, position - anchorMarginBytes, position + anchorMarginBytes);
+      });
     }
     const filePieces = guesses.size === 0 ? [] : await pieces.read(this.#matcher.old);
     if (guesses.size > 0) for (const _ of this.#matcher.index(filePieces)) await turn();
@@ -123,6 +132,11 @@ class Comparison {
       else this.#writer.data(stretch.bytes);
     }
     return this.#writer.take();
+  }
+
+  /** Ends a diff, and returns the rest of it. */
+  end(): readonly Uint8Array[] {
+    return this.#writer.end();
   }
 
   #guess({ path = "", position }: Stretch): Guess | undefined {

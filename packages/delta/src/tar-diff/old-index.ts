@@ -8,13 +8,6 @@ const readBytes = 256 * 1024;
 /** Positions beyond are not indexed. */
 const maxPosition = 2 ** 32;
 
-/** A position of content at which a file of OLD has the same bytes. */
-export interface Anchor {
-  readonly at: number;
-  readonly file: OldFile;
-  readonly position: number;
-}
-
 /** Finds files of OLD that resemble content, by their names and by positions that the content itself chooses. Memory is bounded, whatever the size of OLD. */
 export class OldIndex {
   readonly #files: readonly OldFile[];
@@ -31,7 +24,7 @@ export class OldIndex {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const bits = Math.max(9, Math.ceil(Math.log2(Math.max(1, bytes / maxAnchors))));
     this.#anchorShift = 32 - bits;
-    this.#slots = 2 ** Math.ceil(Math.log2(Math.max(1024, (2 * bytes) / 2 ** bits)));
+    this.#slots = 2 ** Math.ceil(Math.log2(Math.max(1024, (1.3 * bytes) / 2 ** bits)));
     this.#keys = new Uint32Array(this.#slots);
     this.#fileOf = new Uint32Array(this.#slots);
     this.#positions = new Uint32Array(this.#slots);
@@ -72,17 +65,13 @@ export class OldIndex {
     return undefined;
   }
 
-  /** Returns the anchors in content, in order. */
-  anchors(bytes: Uint8Array): Anchor[] {
-    const anchors: Anchor[] = [];
-    new AnchorFinder(this.#anchorShift).find(bytes, (key, end) => {
+  /** Calls `found` with each position of OLD that begins like a stretch of content, in the order of the content. */
+  findAnchors(bytes: Uint8Array, found: (file: OldFile, position: number) => void): void {
+    new AnchorFinder(this.#anchorShift).find(bytes, (key) => {
       const slot = this.#slot(key);
       const file = this.#keys[slot] === key ? this.#files[this.#fileOf[slot] as number] : undefined;
-      if (file !== undefined) {
-        anchors.push({ at: end - anchorBytes, file, position: this.#positions[slot] as number });
-      }
+      if (file !== undefined) found(file, this.#positions[slot] as number);
     });
-    return anchors;
   }
 
   #add(key: number, file: number, position: number): void {
@@ -131,7 +120,8 @@ class ContentHash {
   }
 }
 
-const gears = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** Signed, so that sums stay integers of 32 bits, which are faster. */
+const gears = Int32Array.from({ length: 256 }, (_, byte) => {
   let mixed = Math.imul(byte + 1, 0x9e3779b1);
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca77);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae3d);

@@ -7,30 +7,21 @@ import {
   mediaTypes,
   writeMote,
 } from "@mote/core";
-import type { LayerRecipe, OldFiles, ReusedLayer } from "@mote/delta";
+import type { LayerRecipe, ReusedLayer } from "@mote/delta";
 import { temporaryFolder } from "../files/temporary-folder.js";
 import type { Parts } from "../parts.js";
 import { maxOldBytes } from "../rebuild/image-deltas.js";
 import type { RebuildQueue } from "../rebuild/rebuild-queue.js";
 import { storedContent } from "../rebuild/stored-layer.js";
 import { findEncoder } from "./find-encoder.js";
+import type { MakingProgress } from "./making-progress.js";
 import { storeDiff } from "./store-diff.js";
-import type { PlatformImage } from "./stored-images.js";
+import type { ImagePair, PlatformImage } from "./stored-images.js";
 import type { DeltaLayer, MadeDelta } from "./types.js";
 
 export interface MakeDeltaOptions extends Cancellable {
   readonly queue: RebuildQueue;
-  /** Called with the number of bytes of a layer that its encoder has made. */
-  readonly onBytes: (bytes: number) => void;
-  /** Called after each layer. */
-  readonly onLayer: (layer: DeltaLayer) => void;
-}
-
-interface Work extends MakeDeltaOptions {
-  readonly parts: Parts;
-  readonly from: PlatformImage;
-  readonly dir: string;
-  readonly oldFiles: () => Promise<OldFiles>;
+  readonly progress: MakingProgress;
 }
 
 interface Planned {
@@ -42,13 +33,18 @@ interface Planned {
 /** Makes the delta of one image and stores it in the cache, under its digest. @throws what the cache and the layers throw */
 export async function makeDelta(
   parts: Parts,
-  { from, to }: { readonly from: PlatformImage; readonly to: PlatformImage },
+  { from, to }: ImagePair,
   options: MakeDeltaOptions,
 ): Promise<Omit<MadeDelta, "reference"> & { readonly manifest: Descriptor }> {
   const { formatDelta, emptyJson } = await import("@mote/delta");
   const { cache } = parts;
   const { signal } = options;
-  const planned = await planLayers(parts, { from, to }, options);
+  const found: Planned[] = [];
+  for (const [at, layer] of to.layers.entries()) {
+    found.push(await planLayer(parts, from, { ...options, layer, diffId: to.diffIds[at] }));
+  }
+  // Encoders and diffs take much memory, which is not needed at the same time.
+  const planned = await patchLayers(parts, from, found, options);
   const delta = {
     subject: to.manifest,
     source: from.manifest.digest,
@@ -75,60 +71,72 @@ export async function makeDelta(
   };
 }
 
-async function planLayers(
-  parts: Parts,
-  { from, to }: { readonly from: PlatformImage; readonly to: PlatformImage },
-  options: MakeDeltaOptions,
-): Promise<readonly Planned[]> {
-  const { OldFiles } = await import("@mote/delta");
-  const { cache } = parts;
-  const { signal } = options;
-  await using folder = await temporaryFolder(cache, { signal });
-  let opening: Promise<OldFiles> | undefined;
-  const oldFiles = () => {
-    const contents = from.layers.map(({ digest }) => storedContent(cache, digest, { signal }));
-    opening ??= OldFiles.open(contents, { dir: folder.path, maxBytes: maxOldBytes, signal });
-    return opening;
-  };
-  try {
-    const planned: Planned[] = [];
-    for (const [at, layer] of to.layers.entries()) {
-      const plan = await planLayer(layer, to.diffIds[at], { ...options, parts, from, dir: folder.path, oldFiles });
-      planned.push(plan);
-      options.onLayer(plan.layer);
-    }
-    return planned;
-  } finally {
-    const opened: OldFiles | undefined = await opening?.catch(() => undefined);
-    await opened?.[Symbol.asyncDispose]();
-  }
+interface NewLayer extends MakeDeltaOptions {
+  readonly layer: Descriptor;
+  readonly diffId: Digest | undefined;
 }
 
-async function planLayer(layer: Descriptor, diffId: Digest | undefined, work: Work): Promise<Planned> {
-  const { from, parts, dir, oldFiles, signal } = work;
+/** Finds out how a layer is made. The recipe of a patched layer lacks its diff. */
+async function planLayer(parts: Parts, from: PlatformImage, work: NewLayer): Promise<Planned> {
+  const { layer, diffId, queue, progress, signal } = work;
   const { digest, size } = layer;
-  const described = { digest, size };
-  const fetched = (reason: string): Planned => ({ layer: { ...described, how: "fetched", reason } });
+  const onBytes = progress.reading(size);
   const isStored = from.layers.some((each) => each.digest === digest);
+  const found =
+    isStored || isForeignLayer(layer) ? undefined : await findEncoder(layer, parts, { queue, onBytes, signal });
+  onBytes(size);
   if (isStored) {
     const reused = diffId === undefined ? undefined : { digest, diffId };
-    return { layer: { ...described, how: "stored" }, reused };
+    return { layer: { digest, size, how: "stored" }, reused };
   }
-  if (isForeignLayer(layer)) return fetched("it is a foreign layer");
-  const found = await findEncoder(layer, parts, work);
-  if (found === undefined) return fetched("no encoder reproduces it");
+  if (found === undefined) {
+    return fetched(layer, isForeignLayer(layer) ? "it is a foreign layer" : "no encoder reproduces it");
+  }
   const { encoder, header, contentDigest } = found;
-  if (from.diffIds.includes(contentDigest)) {
-    const recipe = { layer: digest, encoder, header };
-    return { layer: { ...described, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
+  const recipe = { layer: digest, encoder, header };
+  if (!from.diffIds.includes(contentDigest)) return { layer: { digest, size, how: "patched", encoder }, recipe };
+  return { layer: { digest, size, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
+}
+
+/** Makes the diffs of the patched layers. */
+async function patchLayers(
+  parts: Parts,
+  from: PlatformImage,
+  planned: readonly Planned[],
+  { progress, signal }: MakeDeltaOptions,
+): Promise<readonly Planned[]> {
+  const { makeTarDiff, OldFiles, tarDiffMediaType } = await import("@mote/delta");
+  const { cache } = parts;
+  await using folder = await temporaryFolder(cache, { signal });
+  const dir = folder.path;
+  const reading = ({ digest, size }: Pick<Descriptor, "digest" | "size">) => {
+    const onBytes = progress.reading(size);
+    return { content: storedContent(cache, digest, { onBytes, signal }), end: () => onBytes(size) };
+  };
+  const oldLayers = from.layers.map(reading);
+  const isNeeded = planned.some(({ layer }) => layer.how === "patched");
+  const contents = isNeeded ? oldLayers.map(({ content }) => content) : [];
+  await using old = await OldFiles.open(contents, { dir, maxBytes: maxOldBytes, signal });
+  for (const { end } of oldLayers) end();
+  const patched: Planned[] = [];
+  for (const plan of planned) {
+    const { layer, recipe } = plan;
+    const { content, end } = reading(layer);
+    if (layer.how !== "patched" || recipe === undefined) patched.push(plan);
+    else {
+      const chunks = makeTarDiff(content, old, { signal });
+      const diff = await storeDiff(cache, chunks, { dir, mediaType: tarDiffMediaType, below: layer.size, signal });
+      if (diff === undefined) patched.push(fetched(layer, "its diff is not smaller"));
+      else patched.push({ layer: { ...layer, diffBytes: diff.size }, recipe: { ...recipe, diff } });
+    }
+    end();
+    progress.endLayer();
   }
-  const { makeTarDiff, tarDiffMediaType } = await import("@mote/delta");
-  const content = storedContent(parts.cache, digest, { signal });
-  const chunks = makeTarDiff(content, await oldFiles(), { signal });
-  const diff = await storeDiff(parts.cache, chunks, { dir, mediaType: tarDiffMediaType, below: size, signal });
-  if (diff === undefined) return fetched("its diff is not smaller");
-  const recipe = { layer: digest, encoder, header, diff };
-  return { layer: { ...described, how: "patched", encoder, diffBytes: diff.size }, recipe };
+  return patched;
+}
+
+function fetched({ digest, size }: Pick<Descriptor, "digest" | "size">, reason: string): Planned {
+  return { layer: { digest, size, how: "fetched", reason } };
 }
 
 function sum(numbers: readonly number[]): number {

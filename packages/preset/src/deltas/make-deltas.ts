@@ -9,7 +9,8 @@ import { cacheSource } from "../sources/cache-source.js";
 import { withReferences } from "../transfers/move-report.js";
 import type { Mover } from "../transfers/mover.js";
 import { makeDelta } from "./make-delta.js";
-import { type ImagePairs, type PlatformImage, pairImages, storedImages } from "./stored-images.js";
+import { MakingProgress } from "./making-progress.js";
+import { type ImagePair, type PlatformImage, pairImages, storedImages } from "./stored-images.js";
 import type { DeltaOptions, DeltaReport, MadeDelta } from "./types.js";
 
 /** How many digits of the old image are in the name of a delta. */
@@ -78,24 +79,18 @@ function parseDestination({ references }: Parts, text: string): Ref {
   return repository;
 }
 
-async function makeAll(pairs: ImagePairs["pairs"], options: DeltaOptions, parts: Parts): Promise<readonly Made[]> {
-  const { onProgress, signal } = options;
+async function makeAll(
+  pairs: readonly ImagePair[],
+  { onProgress, signal }: DeltaOptions,
+  parts: Parts,
+): Promise<readonly Made[]> {
   await using queue = new RebuildQueue();
-  const all = pairs.flatMap(({ to }) => to.layers);
-  const totalBytes = all.reduce((sum, { size }) => sum + size, 0);
-  const state = { done: 0, bytes: 0 };
-  const report = (current: number) =>
-    onProgress?.({ done: state.done, layers: all.length, bytes: state.bytes + current, totalBytes });
+  const old = pairs.flatMap(({ from }) => from.layers);
+  const next = pairs.flatMap(({ to }) => to.layers);
+  const totalBytes = [...old, ...next, ...next].reduce((sum, { size }) => sum + size, 0);
+  const progress = new MakingProgress(next.length, totalBytes, onProgress);
   const made: Made[] = [];
-  for (const pair of pairs) {
-    const onLayer = ({ size }: { readonly size: number }) => {
-      state.done++;
-      state.bytes += size;
-      report(0);
-    };
-    // The second half of the work is the diff.
-    made.push(await makeDelta(parts, pair, { queue, signal, onLayer, onBytes: (bytes) => report(bytes / 2) }));
-  }
+  for (const pair of pairs) made.push(await makeDelta(parts, pair, { queue, progress, signal }));
   return made;
 }
 

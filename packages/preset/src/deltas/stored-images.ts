@@ -59,8 +59,14 @@ export async function storedImages(
   return [...found.values()];
 }
 
+/** An old image, and the new one of the same platform. */
+export interface ImagePair {
+  readonly from: PlatformImage;
+  readonly to: PlatformImage;
+}
+
 export interface ImagePairs {
-  readonly pairs: readonly { readonly from: PlatformImage; readonly to: PlatformImage }[];
+  readonly pairs: readonly ImagePair[];
   readonly unchanged: readonly Digest[];
   readonly withoutOld: readonly string[];
 }

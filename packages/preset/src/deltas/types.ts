@@ -16,10 +16,10 @@ export interface DeltaOptions extends Cancellable {
 
 /** How far the making of deltas is. */
 export interface DeltaProgress {
-  /** Layers that are done, and all of them. */
+  /** Layers of the new images that are done, and all of them. */
   readonly done: number;
   readonly layers: number;
-  /** Compressed bytes of the layers that are done, and of all of them. */
+  /** The work that is done, and all of it, in compressed bytes: layers of the old images are read once, those of the new ones twice. */
   readonly bytes: number;
   readonly totalBytes: number;
 }
