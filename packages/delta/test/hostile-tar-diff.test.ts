@@ -155,6 +155,24 @@ describe("a tar-diff from elsewhere", () => {
     expect(read).toBeLessThanOrEqual(3);
   });
 
+  it("ends early if it reads single bytes in many places", async () => {
+    const places = Array.from({ length: 5000 }, (_, at): Operation[] => [
+      [seek, (at % 2) * 90_000],
+      [copy, 1],
+    ]);
+    const chunk = encoded([[open, 10, "etc/passwd"], ...places.flat()]);
+    let chunks = 0;
+    async function* bomb() {
+      for (; chunks < 200; chunks++) yield chunk;
+    }
+    const read = async (position: number, length: number) => content.subarray(position, position + length);
+    const files = { get: (path: string) => ({ path, size: content.byteLength, read }) };
+    const diff = Buffer.concat([tarDiffMagic, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd)]);
+    const applied = applyTarDiff(inChunks(diff), files, { maxBytes: 1e9, uncompress: bomb });
+    await expect(joined(applied)).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+    expect(chunks).toBeLessThan(30);
+  });
+
   it("may open a file and seek before each byte", async () => {
     const list = Array.from({ length: 6000 }, (_, at): Operation[] => [
       [open, 10, "etc/passwd"],

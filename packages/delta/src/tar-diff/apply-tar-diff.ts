@@ -1,7 +1,7 @@
 import { type Cancellable, MoteError } from "@mote/core";
 import type { OldFile } from "./old-file.js";
 import type { OldFiles } from "./old-files.js";
-import { maxReadBytes, OldPosition } from "./old-position.js";
+import { OldPosition, ReadAhead } from "./old-position.js";
 import { invalidDiff, OperationReader } from "./operation-reader.js";
 import { operations, tarDiffMagic } from "./operations.js";
 import { plainPath } from "./tar-parts.js";
@@ -13,6 +13,8 @@ const maxPathBytes = 4096;
 const moreOperationBytes = 16 * 1024 * 1024;
 /** Operations that yield nothing, beyond two for each byte of the content so far: one that opens a file, and one that seeks. */
 const moreIdleOperations = 10_000;
+/** Reads of OLD, beyond one for each 32 bytes of the content so far. Real diffs need one for each 1000 bytes or more. */
+const moreReads = 100_000;
 /** The size of the chunks of the content. */
 const chunkBytes = 64 * 1024;
 
@@ -33,7 +35,7 @@ export async function* applyTarDiff(
   { maxBytes, uncompress, signal }: ApplyTarDiffOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using reader = new OperationReader(uncompress(withoutMagic(diff)), 2 * maxBytes + moreOperationBytes);
-  const ahead = new Uint8Array(maxReadBytes);
+  const ahead = new ReadAhead();
   let source: OldPosition | undefined;
   let idle = 0;
   let chunk = new Uint8Array(chunkBytes);
@@ -47,8 +49,14 @@ export async function* applyTarDiff(
     if (operation === undefined) break;
     const { kind, size } = operation;
     const isIdle = kind === operations.open || kind === operations.seek || size === 0;
-    if (isIdle && ++idle > 2 * (maxBytes - allowed) + moreIdleOperations) {
+    const made = maxBytes - allowed;
+    if (isIdle && ++idle > 2 * made + moreIdleOperations) {
       throw new MoteError("MOTE_TOO_LARGE", `${idle} operations of a delta do nothing`, { details: { idle } });
+    }
+    if (ahead.reads > made / 32 + moreReads) {
+      throw new MoteError("MOTE_TOO_LARGE", `a delta reads the old image in too many places: ${ahead.reads}`, {
+        details: { reads: ahead.reads },
+      });
     }
     if (kind === operations.open) {
       source = new OldPosition(await openedFile(reader, size, old), ahead);

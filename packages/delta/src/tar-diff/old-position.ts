@@ -3,21 +3,27 @@ import { invalidDiff } from "./operation-reader.js";
 
 /** Small reads in many places must not read much more than they use. */
 const minReadBytes = 4 * 1024;
-export const maxReadBytes = 256 * 1024;
+const maxReadBytes = 256 * 1024;
+
+/** Memory for what is read of OLD, and how often it was read. */
+export class ReadAhead {
+  readonly buffer: Uint8Array = new Uint8Array(maxReadBytes);
+  reads = 0;
+}
 
 /** A position in a file of OLD, with the bytes read ahead. */
 export class OldPosition {
   readonly #file: OldFile;
-  readonly #buffer: Uint8Array;
+  readonly #ahead: ReadAhead;
   #position = 0;
-  #ahead: Uint8Array = new Uint8Array(0);
-  #aheadStart = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #bytesStart = 0;
   #readBytes = minReadBytes;
 
-  /** @param buffer memory of `maxReadBytes` for what is read ahead */
-  constructor(file: OldFile, buffer: Uint8Array) {
+  /** @param ahead used by one position at a time */
+  constructor(file: OldFile, ahead: ReadAhead) {
     this.#file = file;
-    this.#buffer = buffer;
+    this.#ahead = ahead;
   }
 
   /** @throws MOTE_INVALID_ARCHIVE if it is beyond the end of the file */
@@ -29,21 +35,22 @@ export class OldPosition {
   /** Reads up to `size` bytes, at least one, and advances. They are valid until the next read. @throws MOTE_INVALID_ARCHIVE at the end of the file */
   read(size: number): Uint8Array | Promise<Uint8Array> {
     if (size > this.#file.size - this.#position) throw this.#beyondEnd();
-    const from = this.#position - this.#aheadStart;
-    return from < 0 || from >= this.#ahead.byteLength ? this.#readAhead(size, from) : this.#take(from, size);
+    const from = this.#position - this.#bytesStart;
+    return from < 0 || from >= this.#bytes.byteLength ? this.#readAhead(size, from) : this.#take(from, size);
   }
 
   async #readAhead(size: number, from: number): Promise<Uint8Array> {
-    const isSequential = from === this.#ahead.byteLength;
+    const isSequential = from === this.#bytes.byteLength;
     this.#readBytes = isSequential ? Math.min(2 * this.#readBytes, maxReadBytes) : minReadBytes;
     const length = Math.max(this.#readBytes, Math.min(size, maxReadBytes));
-    this.#ahead = await this.#file.read(this.#position, length, this.#buffer);
-    this.#aheadStart = this.#position;
+    this.#ahead.reads++;
+    this.#bytes = await this.#file.read(this.#position, length, this.#ahead.buffer);
+    this.#bytesStart = this.#position;
     return this.#take(0, size);
   }
 
   #take(from: number, size: number): Uint8Array {
-    const bytes = this.#ahead.subarray(from, from + size);
+    const bytes = this.#bytes.subarray(from, from + size);
     this.#position += bytes.byteLength;
     return bytes;
   }

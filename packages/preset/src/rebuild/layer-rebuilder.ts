@@ -4,7 +4,7 @@ import type { MissingLayer, RebuildLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
 import { ImageDeltas, type UsableDelta } from "./image-deltas.js";
 import { knownEncoder, recordEncoder } from "./known-encoder.js";
-import { inTime, minimumRate, TooSlow } from "./minimum-rate.js";
+import { chunksInTime, inTime, minimumRate, TooSlow } from "./minimum-rate.js";
 import { rebuildOnce } from "./rebuild-once.js";
 import type { RebuildQueue } from "./rebuild-queue.js";
 import { readSample, type Sample } from "./sample.js";
@@ -91,7 +91,7 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
       const content = () =>
         old === undefined || diff === undefined
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
-          : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
+          : chunksInTime(applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal }), leftSeconds);
       const onBytes = minimumRate(descriptor.size / leftSeconds, layer.progress);
       const replaying = { wanted: descriptor, start: header, content, cache, onBytes, signal };
       const replayed = await replayWith(encoder, replaying);

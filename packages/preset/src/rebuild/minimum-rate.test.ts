@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { inTime, minimumRate, TooSlow } from "./minimum-rate.js";
+import { chunksInTime, inTime, minimumRate, TooSlow } from "./minimum-rate.js";
 
 const mebibyte = 1024 * 1024;
 let nowMs = 0;
@@ -36,6 +36,23 @@ it("work that is faster continues, also if it began late, and any rate is enough
   any(1);
   nowMs += 1_000_000;
   expect(() => any(2 * mebibyte)).not.toThrow();
+});
+
+it("content that takes longer than the alternative ends, also if nothing is made of it", async () => {
+  async function* slow() {
+    for (let at = 0; at < 5; at++) {
+      nowMs += 400;
+      yield new Uint8Array(1);
+    }
+  }
+  const read: number[] = [];
+  const reading = async (maxSeconds: number) => {
+    for await (const chunk of chunksInTime(slow(), maxSeconds)) read.push(chunk.byteLength);
+  };
+  await expect(reading(1)).rejects.toThrow(TooSlow);
+  expect(read).toHaveLength(2);
+  await reading(Number.POSITIVE_INFINITY);
+  expect(read).toHaveLength(7);
 });
 
 it("waiting ends when the alternative would be faster, and the work continues", async () => {

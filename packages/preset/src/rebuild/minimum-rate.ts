@@ -11,6 +11,18 @@ export function inTime<Result>(work: Promise<Result>, maxSeconds: number): Promi
   return within(work, 1000 * maxSeconds, () => new TooSlow());
 }
 
+/** Yields chunks for so long. @throws TooSlow afterwards */
+export async function* chunksInTime(
+  chunks: AsyncIterable<Uint8Array>,
+  maxSeconds: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const startMs = performance.now();
+  for await (const chunk of chunks) {
+    if (performance.now() - startMs > 1000 * maxSeconds) throw new TooSlow();
+    yield chunk;
+  }
+}
+
 /**
  * Returns a function for the number of bytes made so far, which calls `onBytes`, and throws `TooSlow` if the bytes after the first ones
  * arrive at a lower rate.
