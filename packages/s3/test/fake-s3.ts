@@ -36,6 +36,8 @@ export interface FakeS3Options {
   readonly conditions?: "supported" | "ignored" | "rejected";
   /** How `If-Match` of a write is compared: without the quotes of the ETag, or not at all. Default: as `conditions` says. */
   readonly matches?: "bare" | "never" | "ignored";
+  /** Whether unfinished uploads are listed only without a prefix, or with a complete key, as MinIO does. */
+  readonly ignoresUploadPrefixes?: boolean;
   /** The region of the bucket. Default: us-east-1. */
   readonly region?: string;
 }
@@ -273,7 +275,10 @@ export class FakeS3 implements AsyncDisposable {
   }
 
   #listUploads({ query }: FakeRequest, response: ServerResponse): unknown {
-    const uploads = [...this.store.uploads].filter(([, { key }]) => key.startsWith(query.get("prefix") ?? ""));
+    const prefix = query.get("prefix") ?? "";
+    const isListed = (key: string) =>
+      this.options.ignoresUploadPrefixes && prefix !== "" ? key === prefix : key.startsWith(prefix);
+    const uploads = [...this.store.uploads].filter(([, { key }]) => isListed(key));
     const elements = uploads.map(([id, { key, startedMs }]) => {
       return `<Upload><Key>${escapeText(key)}</Key><UploadId>${id}</UploadId><Initiated>${new Date(startedMs).toISOString()}</Initiated></Upload>`;
     });

@@ -42,6 +42,25 @@ const names = async (cache: MoteCache) => {
 };
 const layer = (text: string) => digestBytes(encode(text));
 
+describe("a prune of unfinished uploads", () => {
+  it.each([false, true])("removes those of its own blobs, if the service ignores prefixes: %s", async (ignores) => {
+    fake.options = { ignoresUploadPrefixes: ignores };
+    await using cache = fake.cache({ abandonedUploadMs: 3_600_000 });
+    const key = `blobs/sha256/${"ab".repeat(32)}`;
+    for (const each of [key, "other/program", `other/${key}`]) fake.store.startUpload(each, "", Date.now() - 7_200_000);
+    fake.store.startUpload(key, "", Date.now());
+    await cache.prune(0);
+    expect([...fake.store.uploads.values()].map(({ key }) => key)).toEqual(["other/program", `other/${key}`, key]);
+  });
+
+  it("needs no permission to list the uploads of others", async () => {
+    fake.effect = ({ query }) =>
+      query.has("uploads") && query.get("prefix") === "" ? { status: 403, code: "AccessDenied" } : undefined;
+    await using cache = fake.cache();
+    expect(await cache.prune(0)).toMatchObject({ reached: true });
+  });
+});
+
 describe("a prune of images", () => {
   it("removes the oldest image with its tags, and keeps what others need", async () => {
     const cache = fake.cache();

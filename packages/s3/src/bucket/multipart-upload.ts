@@ -1,4 +1,4 @@
-import { type Cancellable, MoteError } from "@mote/core";
+import { type Cancellable, hasCode, MoteError } from "@mote/core";
 import type { Payload } from "../http/exchange.js";
 import { unexpectedResponse } from "../http/s3-error.js";
 import { childElements, childText, escapeXml } from "../http/xml.js";
@@ -87,7 +87,27 @@ export interface UnfinishedUpload {
 export async function* listUploads(
   bucket: Bucket,
   prefix: string,
-  { signal }: Cancellable = {},
+  options: Cancellable = {},
+): AsyncGenerator<UnfinishedUpload, void, undefined> {
+  let hasFound = false;
+  for await (const upload of uploadsWithPrefix(bucket, prefix, options)) {
+    hasFound = true;
+    yield upload;
+  }
+  if (hasFound) return;
+  try {
+    // MinIO lists only all uploads, or those of one key.
+    for await (const upload of uploadsWithPrefix(bucket, "", options)) if (upload.key.startsWith(prefix)) yield upload;
+  } catch (error) {
+    // A policy may allow listings with the prefix only.
+    if (!hasCode(error, "MOTE_FORBIDDEN")) throw error;
+  }
+}
+
+async function* uploadsWithPrefix(
+  bucket: Bucket,
+  prefix: string,
+  { signal }: Cancellable,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
   const what = "list unfinished uploads";
   let [keyMarker, idMarker] = ["", ""];
