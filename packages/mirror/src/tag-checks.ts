@@ -4,6 +4,7 @@ import {
   type Cancellable,
   type Descriptor,
   type Freshness,
+  inTime,
   isNotFound,
   type Logger,
   MoteError,
@@ -94,8 +95,10 @@ export class TagChecks {
       return { descriptor: stored, isHit: true };
     }
     if (stored === undefined) return { descriptor: await untilAborted(answer, signal), isHit };
+    const ms = Math.max(0, askedMs + maxWaitMs - performance.now());
+    const late = () => new Error(`the upstream has not answered within ${maxWaitMs / 1000} s`);
     try {
-      return { descriptor: await withinBound(answer, askedMs + maxWaitMs, signal), isHit };
+      return { descriptor: await inTime(() => answer, { ms, signal, late }), isHit };
     } catch (error) {
       signal?.throwIfAborted();
       if (isAnswer(error)) throw error;
@@ -196,26 +199,6 @@ export class TagChecks {
 
 function descriptorOf({ digest, mediaType, size }: Descriptor): Descriptor {
   return { digest, mediaType, size };
-}
-
-class SlowUpstreamError extends Error {}
-
-/** `untilMs`: by `performance.now()`. */
-async function withinBound<Result>(
-  work: Promise<Result>,
-  untilMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Result> {
-  const slow = new AbortController();
-  const timer = setTimeout(
-    () => slow.abort(new SlowUpstreamError(`the upstream has not answered within ${maxWaitMs / 1000} s`)),
-    Math.max(0, untilMs - performance.now()),
-  );
-  try {
-    return await untilAborted(work, signal === undefined ? slow.signal : AbortSignal.any([signal, slow.signal]));
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function notStored(name: string): MoteError {

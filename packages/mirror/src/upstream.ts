@@ -5,6 +5,7 @@ import {
   type ContentSource,
   detailOf,
   hasCode,
+  inTime,
   type ListOptions,
   MoteError,
   type MoteErrorCode,
@@ -14,7 +15,6 @@ import {
   type TagPage,
   type UpstreamStatus,
   type UpstreamTraffic,
-  untilAborted,
 } from "@mote/core";
 import type { UpstreamName } from "./upstream-table.js";
 
@@ -135,11 +135,9 @@ export class Upstream {
     const guard = this.#guards[kind];
     const { breaker } = guard;
     if (!breaker.tryRequest()) throw this.#paused(guard);
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(this.#tooLate(path)), maxRequestMs).unref();
-    const limited = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+    const limit = { ms: maxRequestMs, signal, late: () => this.#tooLate(path) };
     try {
-      const result = await untilAborted(send({ signal: limited }), limited);
+      const result = await inTime((limited) => send({ signal: limited }), limit);
       this.#succeeded(guard);
       return result;
     } catch (error) {
@@ -147,8 +145,6 @@ export class Upstream {
       else if (isAnswer(error)) this.#succeeded(guard);
       else this.#failed(guard, error);
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

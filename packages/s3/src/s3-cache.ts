@@ -30,6 +30,7 @@ import {
 } from "@mote/core";
 import { Bucket } from "./bucket/bucket.js";
 import { BucketFormat } from "./bucket/bucket-format.js";
+import type { CacheBucket } from "./bucket/cache-bucket.js";
 import { BucketKeys } from "./bucket/keys.js";
 import { S3FetchLeases } from "./fetches/s3-fetch-leases.js";
 import { headerTimeMs } from "./http/exchange.js";
@@ -65,9 +66,7 @@ export class S3Cache implements MoteCache {
   /** Decides which member of a fleet fetches a blob. */
   readonly fetchLeases: S3FetchLeases;
   readonly #client: S3Client;
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #format: BucketFormat;
+  readonly #from: CacheBucket;
   readonly #source: BlobSource;
   readonly #quarantine: QuarantineObjects;
   readonly #uses: UseRecords;
@@ -86,22 +85,19 @@ export class S3Cache implements MoteCache {
     const keys = new BucketKeys(options.prefix);
     this.#client = new S3Client(client);
     const bucket = new Bucket(this.#client, encryption);
-    const from = { bucket, keys, format: new BucketFormat(bucket, keys) };
-    const ready = (ready: Cancellable & { readonly toWrite: boolean }) => this.#ready(ready);
-    const pins = new BucketPins(from, ready);
-    this.#bucket = bucket;
-    this.#keys = keys;
-    this.#format = from.format;
+    const from = { bucket, keys, format: new BucketFormat(bucket, keys), logger, ready: this.#ready.bind(this) };
+    const pins = new BucketPins(from);
+    this.#from = from;
     this.#verifyOnRead = verifyOnRead;
     this.#source = new BlobSource(bucket, keys);
-    this.#quarantine = new QuarantineObjects(this.#source, keys, logger);
-    this.#uses = new UseRecords(bucket, keys, { logger, precisionMs: usePrecisionMs });
-    this.#leases = new LeaseObjects(bucket, keys, logger);
+    this.#quarantine = new QuarantineObjects(from, this.#source);
+    this.#uses = new UseRecords(from, usePrecisionMs);
+    this.#leases = new LeaseObjects(from);
     this.#puts = new BlobPuts(from);
-    this.tags = new S3TagStore(from, ready);
+    this.tags = new S3TagStore(from);
     this.pinned = pins;
-    this.membership = new BucketMembership(from, ready);
-    this.fetchLeases = new S3FetchLeases(from, ready, logger);
+    this.membership = new BucketMembership(from);
+    this.fetchLeases = new S3FetchLeases(from);
     this.#prune = {
       ...{ bucket, keys, leases: this.#leases, pins, tags: this.tags, quarantine: this.#quarantine, abandonedUploadMs },
       images: { source: this, tags: this.tags, usedMs: (manifest) => this.#usedMs(manifest) },
@@ -114,7 +110,7 @@ export class S3Cache implements MoteCache {
    */
   async initialize(options: Cancellable = {}): Promise<void> {
     await this.#ready({ ...options, toWrite: false });
-    await this.#format.establish().catch((error: unknown) => {
+    await this.#from.format.establish().catch((error: unknown) => {
       if (!hasCode(error, "MOTE_UNWRITABLE", "MOTE_NO_SPACE")) throw error;
     });
   }
@@ -147,13 +143,12 @@ export class S3Cache implements MoteCache {
   /** Lists the blobs, as far as a page answers for many of them; requests the heads of the other objects. */
   async existing(digests: Iterable<Digest>, options: Cancellable = {}): Promise<ReadonlyMap<Digest, number>> {
     const wanted = new Set([...digests].map(parseDigest));
-    const from = { bucket: this.#bucket, keys: this.#keys, source: this.#source };
-    return await this.#read(() => existingBlobs(from, wanted, options), options);
+    return await this.#read(() => existingBlobs(this.#from, this.#source, wanted, options), options);
   }
 
   /** Returns the URL of the object, which needs a signature. */
   moteRef(digest: Digest): string {
-    return this.#client.address.url(this.#keys.blob(parseDigest(digest))).href;
+    return this.#client.address.url(this.#from.keys.blob(parseDigest(digest))).href;
   }
 
   async createMote(digest: Digest, mediaType: string, size?: number, { signal }: Cancellable = {}): Promise<Mote> {
@@ -223,7 +218,7 @@ export class S3Cache implements MoteCache {
     await this.#ready({ signal, toWrite: false });
     if (unlessLeased && (await this.#leases.leased({ signal })).has(digest))
       throw new MoteError("MOTE_IN_USE", `${digest} is leased; try again later`, { details: { digest } });
-    await this.#bucket.remove(this.#keys.blob(digest), `remove ${digest}`, { signal });
+    await this.#from.bucket.remove(this.#from.keys.blob(digest), `remove ${digest}`, { signal });
   }
 
   /**
@@ -246,7 +241,7 @@ export class S3Cache implements MoteCache {
   /** Lists the bucket. Media types are not listed. */
   async *motes(options: Cancellable = {}): AsyncGenerator<StoredMote, void, undefined> {
     await this.#ready({ ...options, toWrite: false });
-    for await (const each of listBlobs(this.#bucket, this.#keys, options)) {
+    for await (const each of listBlobs(this.#from.bucket, this.#from.keys, options)) {
       if ("orphan" in each) continue;
       const { listedMs, ...mote } = each;
       yield mote;
@@ -292,10 +287,10 @@ export class S3Cache implements MoteCache {
   }
 
   async #usedMs(manifest: Digest): Promise<number | undefined> {
-    const key = this.#keys.of("used", manifest);
+    const key = this.#from.keys.of("used", manifest);
     const [storedMs, use] = await Promise.all([
       this.#source.storedMs(manifest),
-      this.#bucket.head(key, "find the last use of a manifest"),
+      this.#from.bucket.head(key, "find the last use of a manifest"),
     ]);
     const usedMs = use && headerTimeMs(use, "last-modified");
     return usedMs === undefined ? storedMs : Math.max(usedMs, storedMs ?? 0);
@@ -317,8 +312,8 @@ export class S3Cache implements MoteCache {
   async #ready({ signal, toWrite }: Cancellable & { readonly toWrite: boolean }): Promise<void> {
     this.#assertOpen();
     signal?.throwIfAborted();
-    await this.#format.check();
-    if (toWrite) await this.#format.establish();
+    await this.#from.format.check();
+    if (toWrite) await this.#from.format.establish();
     this.#assertOpen();
   }
 

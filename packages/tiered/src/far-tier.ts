@@ -4,6 +4,7 @@ import {
   CircuitBreaker,
   type Digest,
   hasCode,
+  inTime,
   isMismatch,
   isNotFound,
   isTruncated,
@@ -19,7 +20,7 @@ import {
   reasonOf,
   untilAborted,
 } from "@mote/core";
-import { chunksInTime, inTime } from "./time-limit.js";
+import { chunksInTime } from "./time-limit.js";
 
 /** A far tier: a source of motes, which may also be written to. */
 export type Far = MoteSource & Partial<MoteStore> & Pick<MoteCache, "tags" | "verifyMote" | "existing">;

@@ -3,6 +3,7 @@ import {
   type Descriptor,
   type FetchLease,
   hasCode,
+  inTime,
   type Logger,
   MoteError,
   type MoteReader,
@@ -10,7 +11,6 @@ import {
   ReadOnceReader,
   reasonOf,
   resumeChunks,
-  untilAborted,
 } from "@mote/core";
 import type { FillSource } from "../upstream-source.js";
 import type { GuardedLeases } from "./guarded-leases.js";
@@ -216,10 +216,10 @@ export class FleetFetch implements FillSource {
 
   async #openTier(tier: Tier, { start, reuse, signal }: BlobOptions): Promise<MoteReader> {
     const { digest } = this.#descriptor;
-    const late = AbortSignal.timeout(tierMs);
     const opening = tier.moteReader(digest, { start, reuse, signal });
+    const late = () => new MoteError("MOTE_TIMEOUT", `the tier has not responded within ${tierMs / 1000} s`);
     try {
-      return await untilAborted(opening, signal === undefined ? late : AbortSignal.any([signal, late]));
+      return await inTime(() => opening, { ms: tierMs, signal, late });
     } catch (error) {
       opening.then((reader) => reader.close()).catch(() => {});
       throw error;

@@ -4,9 +4,10 @@ import {
   type Digest,
   type FetchLease,
   type FetchLeases,
+  inTime,
   type Logger,
+  MoteError,
   reasonOf,
-  untilAborted,
 } from "@mote/core";
 
 /** Milliseconds for a call to the store. */
@@ -52,10 +53,9 @@ export class GuardedLeases {
   ): Promise<Result | undefined> {
     signal?.throwIfAborted();
     if (!this.#breaker.tryRequest()) return undefined;
-    const late = AbortSignal.timeout(limitMs);
-    const limit = signal === undefined ? late : AbortSignal.any([signal, late]);
+    const late = () => new MoteError("MOTE_TIMEOUT", `no response within ${limitMs / 1000} s`);
     try {
-      const result = await untilAborted(send(limit), limit);
+      const result = await inTime(send, { ms: limitMs, signal, late });
       this.#breaker.succeeded();
       this.#hasWarned = false;
       return result;

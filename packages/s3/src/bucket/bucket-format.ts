@@ -1,9 +1,10 @@
 import { hasCode, MoteError, parseJsonRecord } from "@mote/core";
-import type { Bucket } from "./bucket.js";
+import { type Bucket, jsonBytes } from "./bucket.js";
 import type { BucketKeys } from "./keys.js";
 
 const format = "mote-bucket";
 const version = 1;
+const formatBytes = jsonBytes({ format, version });
 
 /** The format of the cache in a bucket: checked before the first use, written before the first change. */
 export class BucketFormat {
@@ -49,7 +50,7 @@ export class BucketFormat {
     const condition = { "if-match": '"00000000000000000000000000000000"' };
     try {
       const what = "open the cache for writing";
-      return (await this.#bucket.writeIf(this.#keys.format, formatBytes(), { what, condition })) === undefined;
+      return (await this.#bucket.writeIf(this.#keys.format, formatBytes, { what, condition })) === undefined;
     } catch (error) {
       // Some services reject a condition that they do not implement.
       if (!hasCode(error, "MOTE_IO", "MOTE_CONFIG")) throw error;
@@ -87,12 +88,11 @@ export class BucketFormat {
 
   /** Returns false if it was there and the service said so. */
   async #writeIfAbsent(): Promise<boolean> {
-    const bytes = formatBytes();
     const write = (ifAbsent: boolean) => {
       const headers = { "content-type": "application/json" };
       return this.#bucket.write(
         this.#keys.format,
-        { bytes },
+        { bytes: formatBytes },
         { what: "open the cache for writing", headers, ifAbsent },
       );
     };
@@ -104,8 +104,4 @@ export class BucketFormat {
       return await write(false);
     }
   }
-}
-
-function formatBytes(): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify({ format, version })}\n`);
 }

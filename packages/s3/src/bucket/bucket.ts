@@ -31,6 +31,7 @@ export interface FailedRemoval {
 }
 
 const batchSize = 1000;
+const jsonHeaders = { "content-type": "application/json" };
 
 /** The requests for objects of a bucket, except multipart uploads. */
 export class Bucket {
@@ -85,6 +86,11 @@ export class Bucket {
     return response.status !== 412;
   }
 
+  /** Writes a small object as JSON. */
+  async writeJson(key: string, value: object, options: Cancellable & { readonly what: string }): Promise<void> {
+    await this.write(key, { bytes: jsonBytes(value) }, { ...options, headers: jsonHeaders });
+  }
+
   /** Writes a small object on a condition. Resolves to its ETag; to undefined if the service says that the condition does not hold. */
   async writeIf(
     key: string,
@@ -95,7 +101,7 @@ export class Bucket {
     },
   ): Promise<string | undefined> {
     const { what, condition, signal } = options;
-    const headers = { ...this.storing, "content-type": "application/json", ...condition };
+    const headers = { ...this.storing, ...jsonHeaders, ...condition };
     const accept = [404, 412];
     const response = await this.client.send({ method: "PUT", key, payload: { bytes }, headers, what, signal, accept });
     response.discard();
@@ -201,6 +207,11 @@ function listedObject(element: XmlElement, listedMs: number): ListedObject {
     etag: childText(element, "ETag") ?? "",
     listedMs,
   };
+}
+
+/** Returns the content of a small object. */
+export function jsonBytes(value: object): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
 function disorder(what: string): MoteError {

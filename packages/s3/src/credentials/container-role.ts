@@ -43,6 +43,6 @@ export async function containerCredentials(
       })
     : env.AWS_CONTAINER_AUTHORIZATION_TOKEN;
   const headers = token ? { authorization: token.trim() } : {};
-  const text = await requestCredentials({ method: "GET", url, headers, ...(signal === undefined ? {} : { signal }) });
+  const text = await requestCredentials({ method: "GET", url, headers, signal });
   return parseCredentialsDocument(text, url.host);
 }

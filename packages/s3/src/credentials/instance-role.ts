@@ -10,14 +10,7 @@ export async function instanceCredentials(env: Environment, { signal }: Cancella
   const base = new URL(env.AWS_EC2_METADATA_SERVICE_ENDPOINT || "http://169.254.169.254");
   const request = (method: "GET" | "PUT", path: string, headers: Record<string, string>) => {
     // Elsewhere than on EC2, nothing responds at this address.
-    const limits = { timeoutMs: 1000, retries: 1 };
-    return requestCredentials({
-      method,
-      url: new URL(path, base),
-      headers,
-      ...limits,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    return requestCredentials({ method, url: new URL(path, base), headers, timeoutMs: 1000, retries: 1, signal });
   };
   const token = await request("PUT", "/latest/api/token", { "x-aws-ec2-metadata-token-ttl-seconds": "21600" });
   const headers = { "x-aws-ec2-metadata-token": token.trim() };

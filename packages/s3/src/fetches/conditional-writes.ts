@@ -1,6 +1,5 @@
-import { type Cancellable, hasCode, type Logger } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketFormat } from "../bucket/bucket-format.js";
+import { type Cancellable, hasCode } from "@mote/core";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import { headerTimeMs } from "../http/exchange.js";
 import type { S3Response } from "../http/s3-client.js";
 
@@ -20,22 +19,18 @@ const maxBytes = 16 * 1024;
  * is there after it has written: of several writers at once the last one wins, and one that has read before that does not know.
  */
 export class ConditionalWrites {
-  readonly #bucket: Bucket;
-  readonly #format: BucketFormat;
-  readonly #logger: Logger;
+  readonly #from: CacheBucket;
   /** How the service compares `If-Match` with the ETag. Ceph 16 needs it without its quotes, which HTTP (RFC 9110, section 8.8.3) requires. */
   #matches: "quoted" | "bare" | "never" = "quoted";
   #hasWarned = false;
 
-  constructor(from: { readonly bucket: Bucket; readonly format: BucketFormat }, logger: Logger) {
-    this.#bucket = from.bucket;
-    this.#format = from.format;
-    this.#logger = logger;
+  constructor(from: CacheBucket) {
+    this.#from = from;
   }
 
   /** Reads an object. One that is larger than mote writes is returned without its bytes. */
   async read(key: string, what: string, { signal }: Cancellable = {}): Promise<SmallObject | undefined> {
-    const { client } = this.#bucket;
+    const { client } = this.#from.bucket;
     return await client.openAndRead(
       () => client.send({ method: "GET", key, what, signal, accept: [404] }),
       async (response) => (response.status === 404 ? undefined : await smallObject(response)),
@@ -54,7 +49,7 @@ export class ConditionalWrites {
       const condition = await this.#condition(before);
       signal?.throwIfAborted();
       if (condition === undefined) return await this.#replaceUnconditionally(key, before, bytes, { what, signal });
-      const etag = await this.#bucket.writeIf(key, bytes, { what, condition, signal });
+      const etag = await this.#from.bucket.writeIf(key, bytes, { what, condition, signal });
       if (etag) return { etag, bytes, ageMs: 0 };
       const now = await this.read(key, what, { signal });
       const isRefusedThoughUnchanged = etag === undefined && before !== undefined && now?.etag === before.etag;
@@ -72,15 +67,15 @@ export class ConditionalWrites {
     this.#warn();
     const now = await this.read(key, what, { signal });
     if (!hasSameBytes(now, before)) return now;
-    await this.#bucket.writeIf(key, bytes, { what, condition: {}, signal });
+    await this.#from.bucket.writeIf(key, bytes, { what, condition: {}, signal });
     return await this.read(key, what, { signal });
   }
 
   /** Returns the header of the condition; undefined if the service has no such condition. */
   async #condition(before: SmallObject | undefined) {
     if (before === undefined) {
-      if (await this.#format.establish()) return { "if-none-match": "*" as const };
-    } else if (before.etag !== "" && this.#matches !== "never" && (await this.#format.comparesETags())) {
+      if (await this.#from.format.establish()) return { "if-none-match": "*" as const };
+    } else if (before.etag !== "" && this.#matches !== "never" && (await this.#from.format.comparesETags())) {
       return { "if-match": this.#matches === "quoted" ? before.etag : before.etag.replaceAll('"', "") };
     }
     return undefined;
@@ -88,7 +83,7 @@ export class ConditionalWrites {
 
   #warn(): void {
     if (!this.#hasWarned)
-      this.#logger.warn("the S3 service has no conditional writes, so several members may fetch the same blob");
+      this.#from.logger.warn("the S3 service has no conditional writes, so several members may fetch the same blob");
     this.#hasWarned = true;
   }
 }

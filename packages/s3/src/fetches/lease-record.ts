@@ -6,6 +6,7 @@ import {
   isLeaseToken,
   parseJsonRecord,
 } from "@mote/core";
+import { jsonBytes } from "../bucket/bucket.js";
 import type { SmallObject } from "./conditional-writes.js";
 
 /** What the object of a lease says. Without a lease, it was released, and has the last token. */
@@ -39,8 +40,4 @@ export function validLease(record: LeaseRecord | undefined, ageMs: number | unde
 export function formatLeaseRecord(digest: Digest, { token, lease, durationMs, renewals }: LeaseRecord): Uint8Array {
   const { holder, isStored } = lease ?? {};
   return jsonBytes({ digest, token, holder, durationMs, isStored, renewals });
-}
-
-export function jsonBytes(value: object): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }

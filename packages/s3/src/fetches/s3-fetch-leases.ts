@@ -9,18 +9,15 @@ import {
   type FetchLease,
   type FetchLeases,
   isFetchSecret,
-  type Logger,
   MoteError,
   parseDigest,
   parseJsonRecord,
   type RenewFetchLeaseOptions,
 } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketFormat } from "../bucket/bucket-format.js";
-import type { BucketKeys } from "../bucket/keys.js";
-import type { ReadyBucket } from "../tags/s3-tag-store.js";
+import { jsonBytes } from "../bucket/bucket.js";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import { ConditionalWrites, type SmallObject } from "./conditional-writes.js";
-import { formatLeaseRecord, jsonBytes, type LeaseRecord, parseLeaseRecord, validLease } from "./lease-record.js";
+import { formatLeaseRecord, type LeaseRecord, parseLeaseRecord, validLease } from "./lease-record.js";
 
 /** Leases that were seen last: their objects are replaced without reading them again. */
 const maxSeen = 1_000;
@@ -29,21 +26,15 @@ const maxTries = 20;
 
 /** Leases of fetches in a bucket: a small object for each digest, which is replaced only if it has not changed. The server's clock decides. */
 export class S3FetchLeases implements FetchLeases {
-  readonly #keys: BucketKeys;
-  readonly #ready: ReadyBucket;
+  readonly #from: CacheBucket;
   readonly #writes: ConditionalWrites;
   readonly #seen = new BoundedMap<Digest, SmallObject>(maxSeen);
   #isClosed = false;
 
   /** @internal */
-  constructor(
-    from: { readonly bucket: Bucket; readonly keys: BucketKeys; readonly format: BucketFormat },
-    ready: ReadyBucket,
-    logger: Logger,
-  ) {
-    this.#keys = from.keys;
-    this.#ready = ready;
-    this.#writes = new ConditionalWrites(from, logger);
+  constructor(from: CacheBucket) {
+    this.#from = from;
+    this.#writes = new ConditionalWrites(from);
   }
 
   async acquire(digest: Digest, holder: string, options: AcquireFetchLeaseOptions): Promise<FetchLease> {
@@ -83,7 +74,7 @@ export class S3FetchLeases implements FetchLeases {
   async secret(proposed: string, options: Cancellable = {}): Promise<string> {
     assertFetchSecret(proposed);
     await this.#prepare(options);
-    const key = this.#keys.fetchSecret;
+    const key = this.#from.keys.fetchSecret;
     const what = "find the secret of the fleet";
     const stored =
       (await this.#writes.read(key, what, options)) ??
@@ -149,12 +140,12 @@ export class S3FetchLeases implements FetchLeases {
   }
 
   #keyOf(digest: Digest): string {
-    return this.#keys.of("fetches", digest);
+    return this.#from.keys.of("fetches", digest);
   }
 
   async #prepare({ signal }: Cancellable): Promise<void> {
     if (this.#isClosed) throw new MoteError("MOTE_CLOSED", "the leases are closed");
-    await this.#ready({ signal, toWrite: true });
+    await this.#from.ready({ signal, toWrite: true });
   }
 }
 

@@ -9,8 +9,7 @@ import {
   parseDigest,
   parseJsonRecord,
 } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import { pause } from "../http/pause.js";
 
 /** A lease that has not been renewed for so long, by the server's clock, has lapsed. */
@@ -27,25 +26,21 @@ const maxDigests = 50_000;
  * by leases and by prunes, so that either a prune sees a new lease or the lease sees the prune and waits until it has looked again.
  */
 export class LeaseObjects {
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #logger: Logger;
+  readonly #from: CacheBucket;
   readonly #live = new Set<BucketLease>();
 
-  constructor(bucket: Bucket, keys: BucketKeys, logger: Logger) {
-    this.#bucket = bucket;
-    this.#keys = keys;
-    this.#logger = logger;
+  constructor(from: CacheBucket) {
+    this.#from = from;
   }
 
   async lease(digests: Iterable<Digest>, { signal }: Cancellable = {}): Promise<Lease> {
     const lease: BucketLease = new BucketLease({
       digests: [...digests].map(parseDigest),
       write: (leased, options) => this.#write(lease.key, leased, options.signal),
-      remove: () => this.#bucket.remove(lease.key, "release a lease"),
+      remove: () => this.#from.bucket.remove(lease.key, "release a lease"),
       onEnd: () => this.#live.delete(lease),
-      logger: this.#logger,
-      key: `${this.#keys.leases}${randomUUID()}.json`,
+      logger: this.#from.logger,
+      key: `${this.#from.keys.leases}${randomUUID()}.json`,
     });
     await lease.begin({ signal });
     this.#live.add(lease);
@@ -60,14 +55,18 @@ export class LeaseObjects {
   /** Returns all leased digests, and removes leases that have lapsed. */
   async leased({ signal, tidy = true }: Cancellable & { readonly tidy?: boolean } = {}): Promise<Set<Digest>> {
     const leased = new Set<Digest>();
-    for await (const { key, modifiedMs, listedMs } of this.#bucket.list(this.#keys.leases, "list the leases", {
-      signal,
-    })) {
+    for await (const { key, modifiedMs, listedMs } of this.#from.bucket.list(
+      this.#from.keys.leases,
+      "list the leases",
+      {
+        signal,
+      },
+    )) {
       if (listedMs - modifiedMs > lapseMs) {
-        if (tidy) await this.#bucket.remove(key, "remove a lapsed lease", { signal });
+        if (tidy) await this.#from.bucket.remove(key, "remove a lapsed lease", { signal });
         continue;
       }
-      const found = await this.#bucket.read(key, "read a lease", { signal });
+      const found = await this.#from.bucket.read(key, "read a lease", { signal });
       for (const digest of parseLease(found?.bytes)) leased.add(digest);
     }
     return leased;
@@ -75,23 +74,20 @@ export class LeaseObjects {
 
   /** Announces a prune. `look` must be awaited before each look at the leases. */
   announcePrune(): { look(options?: Cancellable): Promise<void>; end(): Promise<void> } {
-    const key = `${this.#keys.prunes}${randomUUID()}.json`;
+    const key = `${this.#from.keys.prunes}${randomUUID()}.json`;
     let looks = 0;
     return {
       look: async ({ signal } = {}) => {
-        const bytes = new TextEncoder().encode(`${JSON.stringify({ look: ++looks })}\n`);
-        await this.#bucket.write(key, { bytes }, { what: "announce the prune", signal });
+        await this.#from.bucket.writeJson(key, { look: ++looks }, { what: "announce the prune", signal });
       },
       end: async () => {
-        if (looks > 0) await this.#bucket.remove(key, "end the prune");
+        if (looks > 0) await this.#from.bucket.remove(key, "end the prune");
       },
     };
   }
 
   async #write(key: string, digests: readonly Digest[], signal: AbortSignal | undefined): Promise<void> {
-    const bytes = new TextEncoder().encode(`${JSON.stringify({ digests })}\n`);
-    const headers = { "content-type": "application/json" };
-    await this.#bucket.write(key, { bytes }, { what: "write a lease", headers, signal });
+    await this.#from.bucket.writeJson(key, { digests }, { what: "write a lease", signal });
     await this.#awaitPrunes(signal);
   }
 
@@ -107,9 +103,13 @@ export class LeaseObjects {
 
   async #prunes(signal: AbortSignal | undefined): Promise<Map<string, string>> {
     const prunes = new Map<string, string>();
-    for await (const { key, etag, modifiedMs, listedMs } of this.#bucket.list(this.#keys.prunes, "list the prunes", {
-      signal,
-    })) {
+    for await (const { key, etag, modifiedMs, listedMs } of this.#from.bucket.list(
+      this.#from.keys.prunes,
+      "list the prunes",
+      {
+        signal,
+      },
+    )) {
       if (listedMs - modifiedMs <= silentPruneMs) prunes.set(key, etag);
     }
     return prunes;

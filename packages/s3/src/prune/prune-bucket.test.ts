@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { type Digest, MemoryCache, parseDigest, silentLogger, type TagStore } from "@mote/core";
 import { describe, expect, it } from "vitest";
 import { Bucket, type FailedRemoval, type ListedObject, type ListOptions } from "../bucket/bucket.js";
+import { BucketFormat } from "../bucket/bucket-format.js";
 import { BucketKeys } from "../bucket/keys.js";
 import type { XmlElement } from "../http/xml.js";
 import { BlobSource } from "../read/blob-source.js";
@@ -92,15 +93,15 @@ function pruneOf(
   options: { readonly minAgeMs?: number; readonly maxAgeMs?: number } = {},
 ) {
   const source = noTags;
-  const from = { bucket, keys };
-  const ready = async () => {};
+  const format = new BucketFormat(bucket, keys);
+  const from = { bucket, keys, format, logger: silentLogger, ready: async () => {} };
   const parts = {
     ...{ bucket, keys, abandonedUploadMs: 0 },
-    leases: new LeaseObjects(bucket, keys, silentLogger),
-    pins: new BucketPins(from, ready),
-    tags: new S3TagStore(from, ready),
+    leases: new LeaseObjects(from),
+    pins: new BucketPins(from),
+    tags: new S3TagStore(from),
     images: { source, tags: source.tags as TagStore, usedMs: async () => undefined },
-    quarantine: new QuarantineObjects(new BlobSource(bucket, keys), keys, silentLogger),
+    quarantine: new QuarantineObjects(from, new BlobSource(bucket, keys)),
   };
   return new BucketPrune(parts, maxSize, { ...options, dryRun: false });
 }

@@ -1,7 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { type Cancellable, type Digest, hasCode } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import type { BlobSource } from "./blob-source.js";
 
 /** Blobs that a page of a listing must answer for: it costs as much as a dozen look-ups on AWS, and as much time as some dozens. */
@@ -17,11 +16,11 @@ const maxPageMs = 4_000;
  * of a range of keys in a larger one; its first page tells how many. What no page answers for is looked up.
  */
 export async function existingBlobs(
-  from: { readonly bucket: Bucket; readonly keys: BucketKeys; readonly source: BlobSource },
+  { bucket, keys }: CacheBucket,
+  source: BlobSource,
   digests: ReadonlySet<Digest>,
   options: Cancellable = {},
 ): Promise<Map<Digest, number>> {
-  const { bucket, keys, source } = from;
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   // Each request listens to it.
   setMaxListeners(maxLookUps, signal);

@@ -1,32 +1,27 @@
-import { type Cancellable, type Digest, hasCode, type Logger, type QuarantineSize, verifyChunks } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import { type Cancellable, type Digest, hasCode, type QuarantineSize, verifyChunks } from "@mote/core";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import type { BlobSource } from "./blob-source.js";
 
 /** Moves damaged blobs out of the way. */
 export class QuarantineObjects {
+  readonly #from: CacheBucket;
   readonly #source: BlobSource;
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #logger: Logger;
 
-  constructor(source: BlobSource, keys: BucketKeys, logger: Logger) {
+  constructor(from: CacheBucket, source: BlobSource) {
+    this.#from = from;
     this.#source = source;
-    this.#bucket = source.bucket;
-    this.#keys = keys;
-    this.#logger = logger;
   }
 
   /** Reads a blob again, and quarantines it if it is damaged in the bucket, not only on the way. Does not fail. */
   async quarantine(digest: Digest): Promise<void> {
     try {
       if (await this.matchesDigest(digest)) {
-        this.#logger.warn("a blob was damaged on the way from the bucket", { digest });
+        this.#from.logger.warn("a blob was damaged on the way from the bucket", { digest });
         return;
       }
       await this.move(digest);
     } catch (error) {
-      this.#logger.warn("cannot quarantine a damaged blob", { digest, error });
+      this.#from.logger.warn("cannot quarantine a damaged blob", { digest, error });
     }
   }
 
@@ -39,7 +34,7 @@ export class QuarantineObjects {
       return true;
     } catch (error) {
       if (hasCode(error, "MOTE_CORRUPT")) return false;
-      throw this.#bucket.client.bodyError(error, `verify ${digest}`);
+      throw this.#from.bucket.client.bodyError(error, `verify ${digest}`);
     } finally {
       opened.response?.discard();
     }
@@ -47,16 +42,20 @@ export class QuarantineObjects {
 
   /** Copies a blob to the quarantine and removes it. One that is too large to copy is only removed. */
   async move(digest: Digest): Promise<string> {
-    const [from, to] = [this.#keys.blob(digest), this.#keys.of("quarantine", digest)];
+    const [from, to] = [this.#from.keys.blob(digest), this.#from.keys.of("quarantine", digest)];
     const what = `quarantine ${digest}`;
-    const source = `/${this.#bucket.client.address.bucket}/${from}`.split("/").map(encodeURIComponent).join("/");
+    const source = `/${this.#from.bucket.client.address.bucket}/${from}`.split("/").map(encodeURIComponent).join("/");
     try {
-      await this.#bucket.write(to, { bytes: new Uint8Array() }, { what, headers: { "x-amz-copy-source": source } });
+      await this.#from.bucket.write(
+        to,
+        { bytes: new Uint8Array() },
+        { what, headers: { "x-amz-copy-source": source } },
+      );
     } catch (error) {
-      this.#logger.warn("cannot copy a damaged blob to the quarantine; removing it", { digest, error });
+      this.#from.logger.warn("cannot copy a damaged blob to the quarantine; removing it", { digest, error });
     }
-    await this.#bucket.remove(from, what);
-    this.#logger.warn("a blob in the bucket was damaged and is quarantined", { digest, key: to });
+    await this.#from.bucket.remove(from, what);
+    this.#from.logger.warn("a blob in the bucket was damaged and is quarantined", { digest, key: to });
     return to;
   }
 
@@ -70,6 +69,6 @@ export class QuarantineObjects {
   }
 
   list({ signal }: Cancellable = {}) {
-    return this.#bucket.list(this.#keys.folder("quarantine"), "list the quarantine", { signal });
+    return this.#from.bucket.list(this.#from.keys.folder("quarantine"), "list the quarantine", { signal });
   }
 }

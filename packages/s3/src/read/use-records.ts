@@ -1,6 +1,5 @@
-import { BoundedMap, type Digest, type Logger } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import { BoundedMap, type Digest } from "@mote/core";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import { headerTimeMs } from "../http/exchange.js";
 
 const maxRecent = 20_000;
@@ -11,19 +10,15 @@ const maxPending = 16;
  * the last access, and to copy an object onto itself would copy its bytes.
  */
 export class UseRecords {
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #logger: Logger;
+  readonly #from: CacheBucket;
   readonly #precisionMs: number;
   readonly #recent = new BoundedMap<Digest, number>(maxRecent);
   readonly #pending = new Set<Promise<void>>();
   #hasWarned = false;
 
-  constructor(bucket: Bucket, keys: BucketKeys, options: { readonly logger: Logger; readonly precisionMs: number }) {
-    this.#bucket = bucket;
-    this.#keys = keys;
-    this.#logger = options.logger;
-    this.#precisionMs = options.precisionMs;
+  constructor(from: CacheBucket, precisionMs: number) {
+    this.#from = from;
+    this.#precisionMs = precisionMs;
   }
 
   /** Records a use in the background. Reading never waits for it, and does not fail if it fails. @param storedMs of the blob */
@@ -35,7 +30,7 @@ export class UseRecords {
     if (this.#pending.size >= maxPending) return;
     this.#recent.set(digest, nowMs);
     const work = this.#record(digest, isRecent).catch((error: unknown) => {
-      if (!this.#hasWarned) this.#logger.warn("cannot record the use of blobs in the bucket", { digest, error });
+      if (!this.#hasWarned) this.#from.logger.warn("cannot record the use of blobs in the bucket", { digest, error });
       this.#hasWarned = true;
     });
     this.#pending.add(work);
@@ -48,11 +43,11 @@ export class UseRecords {
   }
 
   async #record(digest: Digest, isRecent: (atMs: number | undefined) => boolean): Promise<void> {
-    const key = this.#keys.of("used", digest);
+    const key = this.#from.keys.of("used", digest);
     const what = `record the use of ${digest}`;
     // A HEAD costs a tenth of a PUT, and many readers use a blob in the same hour.
-    const head = await this.#bucket.head(key, what);
+    const head = await this.#from.bucket.head(key, what);
     if (isRecent(head && headerTimeMs(head, "last-modified"))) return;
-    await this.#bucket.write(key, { bytes: new Uint8Array() }, { what });
+    await this.#from.bucket.write(key, { bytes: new Uint8Array() }, { what });
   }
 }

@@ -14,9 +14,7 @@ import {
   type RepositoryName,
   type TagStore,
 } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
-import type { ReadyBucket } from "./s3-tag-store.js";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 
 /**
  * Membership in a bucket: an empty object for each record.
@@ -26,23 +24,19 @@ import type { ReadyBucket } from "./s3-tag-store.js";
  * Paths are below the folder as they are, with `=` before each part, so that all registries of a path are listed together.
  */
 export class BucketMembership implements Membership {
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #ready: ReadyBucket;
+  readonly #from: CacheBucket;
 
-  constructor(from: { readonly bucket: Bucket; readonly keys: BucketKeys }, ready: ReadyBucket) {
-    this.#bucket = from.bucket;
-    this.#keys = from.keys;
-    this.#ready = ready;
+  constructor(from: CacheBucket) {
+    this.#from = from;
   }
 
   async record(repository: string, digest: Digest, options: RecordOptions = {}): Promise<void> {
     const { signal, named = false, blob = false } = options;
     const folder = this.#folderOf(repository);
     parseDigest(digest);
-    await this.#ready({ signal, toWrite: true });
+    await this.#from.ready({ signal, toWrite: true });
     for (const suffix of [blob ? "blob" : "member", ...(named ? ["named"] : [])])
-      await this.#bucket.write(
+      await this.#from.bucket.write(
         keyOf(folder, digest, suffix),
         { bytes: new Uint8Array() },
         { what: "record a repository", signal },
@@ -52,9 +46,9 @@ export class BucketMembership implements Membership {
   async has(repository: string, digest: Digest, { signal }: Cancellable = {}): Promise<boolean> {
     const folder = this.#folderOf(repository);
     parseDigest(digest);
-    await this.#ready({ signal, toWrite: false });
+    await this.#from.ready({ signal, toWrite: false });
     for (const suffix of ["member", "blob"]) {
-      const found = await this.#bucket.head(keyOf(folder, digest, suffix), "find a repository", { signal });
+      const found = await this.#from.bucket.head(keyOf(folder, digest, suffix), "find a repository", { signal });
       if (found !== undefined) return true;
     }
     return false;
@@ -62,8 +56,8 @@ export class BucketMembership implements Membership {
 
   async *list(repository: string, { signal }: Cancellable = {}): AsyncGenerator<Digest, void, undefined> {
     const folder = this.#folderOf(repository);
-    await this.#ready({ signal, toWrite: false });
-    for await (const { key } of this.#bucket.list(folder, "list a repository", { signal })) {
+    await this.#from.ready({ signal, toWrite: false });
+    for await (const { key } of this.#from.bucket.list(folder, "list a repository", { signal })) {
       const record = recordAt(key.slice(folder.length));
       if (record?.suffix === "member") yield record.digest;
     }
@@ -71,8 +65,8 @@ export class BucketMembership implements Membership {
 
   async *repositories(options: RepositoriesOptions = {}): AsyncGenerator<string, void, undefined> {
     const { path, named = false, signal } = options;
-    await this.#ready({ signal, toWrite: false });
-    const prefix = this.#keys.repositories + (path === undefined ? "" : encodePath(path));
+    await this.#from.ready({ signal, toWrite: false });
+    const prefix = this.#from.keys.repositories + (path === undefined ? "" : encodePath(path));
     let after: string | undefined;
     for (;;) {
       const next = await this.#nextRepository(prefix, { after, named, signal });
@@ -93,11 +87,11 @@ export class BucketMembership implements Membership {
   async remove(repository: string, digest?: Digest, { signal }: Cancellable = {}): Promise<void> {
     const folder = this.#folderOf(repository);
     if (digest !== undefined) parseDigest(digest);
-    await this.#ready({ signal, toWrite: false });
+    await this.#from.ready({ signal, toWrite: false });
     const keys: string[] = [];
     if (digest !== undefined) keys.push(...["member", "named", "blob"].map((suffix) => keyOf(folder, digest, suffix)));
-    else for await (const { key } of this.#bucket.list(folder, "list a repository", { signal })) keys.push(key);
-    const [failed] = await this.#bucket.removeAll(keys, "remove a repository", { signal });
+    else for await (const { key } of this.#from.bucket.list(folder, "list a repository", { signal })) keys.push(key);
+    const [failed] = await this.#from.bucket.removeAll(keys, "remove a repository", { signal });
     if (failed !== undefined)
       throw new MoteError("MOTE_UNWRITABLE", `cannot remove ${failed.key} (${failed.code}); check the permissions`);
   }
@@ -109,9 +103,13 @@ export class BucketMembership implements Membership {
   ): Promise<{ readonly name: string | undefined; readonly after: string } | undefined> {
     // A repository has few records before the first that counts, or very many.
     let folder: string | undefined;
-    for await (const { key } of this.#bucket.list(prefix, "list the repositories", { signal, after, pageSize: 100 })) {
+    for await (const { key } of this.#from.bucket.list(prefix, "list the repositories", {
+      signal,
+      after,
+      pageSize: 100,
+    })) {
       const end = key.lastIndexOf("!/") + 2;
-      const name = nameAt(key.slice(this.#keys.repositories.length, end));
+      const name = nameAt(key.slice(this.#from.keys.repositories.length, end));
       if (name === undefined) continue;
       if (folder !== undefined && !key.startsWith(folder)) return { name: undefined, after: `${folder}~` };
       folder = key.slice(0, end);
@@ -125,7 +123,7 @@ export class BucketMembership implements Membership {
     const name = parseRepositoryName(repository);
     if (name === undefined)
       throw new MoteError("MOTE_INVALID_NAME", `"${String(repository).slice(0, 80)}" is not a valid repository name`);
-    return this.#keys.repositories + folderName(name);
+    return this.#from.keys.repositories + folderName(name);
   }
 }
 

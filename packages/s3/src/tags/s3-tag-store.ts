@@ -13,31 +13,24 @@ import {
   type Tag,
   type TagStore,
 } from "@mote/core";
-import type { Bucket, ListedObject } from "../bucket/bucket.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import type { ListedObject } from "../bucket/bucket.js";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
 import { mapInOrder } from "./ordered-map.js";
 import { longNameGroup, tagKey, tagKeyBefore, tagKeyPrefix } from "./tag-keys.js";
 
 const concurrency = 16;
 
-/** Checks that the bucket can be used, and prepares it for the first write. */
-export type ReadyBucket = (options: Cancellable & { readonly toWrite: boolean }) => Promise<void>;
-
 /** Tags in a bucket: a small object for each name, replaced as a unit, so that of several concurrent writers the last one wins. */
 export class S3TagStore implements TagStore {
-  readonly #bucket: Bucket;
-  readonly #keys: BucketKeys;
-  readonly #ready: ReadyBucket;
+  readonly #from: CacheBucket;
 
   /** @internal */
-  constructor(from: { readonly bucket: Bucket; readonly keys: BucketKeys }, ready: ReadyBucket) {
-    this.#bucket = from.bucket;
-    this.#keys = from.keys;
-    this.#ready = ready;
+  constructor(from: CacheBucket) {
+    this.#from = from;
   }
 
   async resolve(name: string, { signal }: Cancellable = {}): Promise<Descriptor | undefined> {
-    await this.#ready({ signal, toWrite: false });
+    await this.#from.ready({ signal, toWrite: false });
     return isTagStoreName(name) ? (await this.#read(this.#keyOf(name), { signal }))?.descriptor : undefined;
   }
 
@@ -45,21 +38,19 @@ export class S3TagStore implements TagStore {
     signal?.throwIfAborted();
     parseDigest(descriptor.digest);
     assertTagStoreName(name);
-    await this.#ready({ signal, toWrite: true });
-    const bytes = new TextEncoder().encode(`${JSON.stringify({ name, descriptor })}\n`);
-    const headers = { "content-type": "application/json" };
-    await this.#bucket.write(this.#keyOf(name), { bytes }, { what: "write a tag", headers, signal });
+    await this.#from.ready({ signal, toWrite: true });
+    await this.#from.bucket.writeJson(this.#keyOf(name), { name, descriptor }, { what: "write a tag", signal });
   }
 
   async untag(name: string, { signal }: Cancellable = {}): Promise<void> {
-    await this.#ready({ signal, toWrite: false });
-    if (isTagStoreName(name)) await this.#bucket.remove(this.#keyOf(name), "remove a tag", { signal });
+    await this.#from.ready({ signal, toWrite: false });
+    if (isTagStoreName(name)) await this.#from.bucket.remove(this.#keyOf(name), "remove a tag", { signal });
   }
 
   async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag, void, undefined> {
     const { prefix = "", after, signal } = options;
     let left = listLimit(options);
-    await this.#ready({ signal, toWrite: false });
+    await this.#from.ready({ signal, toWrite: false });
     for await (const tag of this.#inOrder(this.#objects(options, left), left, signal)) {
       if (!tag.name.startsWith(prefix) || (after !== undefined && tag.name <= after)) continue;
       if (left-- <= 0) return;
@@ -72,15 +63,15 @@ export class S3TagStore implements TagStore {
     const key = this.#keyOf(name);
     const tag = await this.#read(key, { signal });
     if (tag === undefined || tag.descriptor.digest !== digest) return false;
-    await this.#bucket.remove(key, "remove a tag", { signal });
+    await this.#from.bucket.remove(key, "remove a tag", { signal });
     return true;
   }
 
   #objects({ prefix = "", after, signal }: ListTagsOptions, limit: number): AsyncIterable<ListedObject> {
-    const { tags } = this.#keys;
+    const { tags } = this.#from.keys;
     const start = after === undefined || after === "" ? undefined : tags + tagKeyBefore(after);
     const options = { signal, after: start, pageSize: Math.max(1, Math.min(1000, limit + 1)) };
-    return this.#bucket.list(tags + tagKeyPrefix(prefix), "list the tags", options);
+    return this.#from.bucket.list(tags + tagKeyPrefix(prefix), "list the tags", options);
   }
 
   /** Yields tags by name. Keys of long names are in another order, so that those with the same beginning are sorted. */
@@ -122,7 +113,7 @@ export class S3TagStore implements TagStore {
   }
 
   async #read(key: string, { signal, setMs }: Cancellable & { readonly setMs?: number }): Promise<Tag | undefined> {
-    const found = await this.#bucket.read(key, "read a tag", { signal });
+    const found = await this.#from.bucket.read(key, "read a tag", { signal });
     if (found === undefined) return undefined;
     const body = parseTag(found.bytes);
     if (body === undefined || this.#keyOf(body.name) !== key)
@@ -133,7 +124,7 @@ export class S3TagStore implements TagStore {
   }
 
   #keyOf(name: string): string {
-    return this.#keys.tags + tagKey(name);
+    return this.#from.keys.tags + tagKey(name);
   }
 }
 

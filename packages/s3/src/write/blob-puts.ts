@@ -1,7 +1,6 @@
-import { type Digest, digestAlgorithm, digestEncoded, isMediaType } from "@mote/core";
-import type { Bucket } from "../bucket/bucket.js";
-import type { BucketFormat } from "../bucket/bucket-format.js";
-import type { BucketKeys } from "../bucket/keys.js";
+import { type Cancellable, type Digest, digestAlgorithm, digestEncoded, isMediaType, mediaTypes } from "@mote/core";
+import type { CacheBucket } from "../bucket/cache-bucket.js";
+import { MultipartUpload } from "../bucket/multipart-upload.js";
 import type { Payload } from "../http/exchange.js";
 import { hashInTurns } from "./hash-in-turns.js";
 
@@ -12,25 +11,22 @@ export interface BlobToPut {
 
 /** Writes verified blobs. The service compares the bytes with their SHA-256, which for most blobs is the digest. */
 export class BlobPuts {
-  readonly bucket: Bucket;
-  readonly keys: BucketKeys;
-  readonly #format: BucketFormat;
+  readonly #from: CacheBucket;
 
-  constructor(from: { readonly bucket: Bucket; readonly keys: BucketKeys; readonly format: BucketFormat }) {
-    this.bucket = from.bucket;
-    this.keys = from.keys;
-    this.#format = from.format;
+  constructor(from: CacheBucket) {
+    this.#from = from;
   }
 
-  /** Returns the headers that a blob is stored with. */
-  headers(mediaType: string): Record<string, string> {
-    const isHeader = isMediaType(mediaType) && /^[\x21-\x7e]+$/.test(mediaType);
-    return { "content-type": isHeader ? mediaType : "application/octet-stream" };
+  /** Starts an upload in parts. */
+  async startUpload({ digest, mediaType }: BlobToPut, { signal }: Cancellable): Promise<MultipartUpload> {
+    await this.#from.format.establish();
+    const options = { what: `write ${digest}`, headers: headersOf(mediaType), signal };
+    return await MultipartUpload.start(this.#from.bucket, this.#from.keys.blob(digest), options);
   }
 
-  /** Prepares the bucket for the first write. */
-  async prepare(): Promise<void> {
-    await this.#format.establish();
+  /** Returns whether a blob is stored. */
+  async isStored(digest: Digest, options: Cancellable): Promise<boolean> {
+    return (await this.#from.bucket.head(this.#from.keys.blob(digest), `write ${digest}`, options)) !== undefined;
   }
 
   /** Writes a blob from memory in one request. */
@@ -45,10 +41,16 @@ export class BlobPuts {
     payload: Payload,
     options: { readonly sha256: string; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
-    const ifAbsent = await this.#format.establish();
-    const request = { ...options, what: `write ${digest}`, headers: this.headers(mediaType), ifAbsent };
-    await this.bucket.write(this.keys.blob(digest), payload, request);
+    const ifAbsent = await this.#from.format.establish();
+    const request = { ...options, what: `write ${digest}`, headers: headersOf(mediaType), ifAbsent };
+    await this.#from.bucket.write(this.#from.keys.blob(digest), payload, request);
   }
+}
+
+/** Returns the headers that a blob is stored with. */
+function headersOf(mediaType: string): Record<string, string> {
+  const isHeader = isMediaType(mediaType) && /^[\x21-\x7e]+$/.test(mediaType);
+  return { "content-type": isHeader ? mediaType : mediaTypes.octetStream };
 }
 
 /** Returns the SHA-256 of a blob in hex, if it is its digest. */

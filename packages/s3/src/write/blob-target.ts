@@ -1,5 +1,5 @@
 import { type Mote, MoteError, type MoteInfo, type WriterTarget } from "@mote/core";
-import { MultipartUpload } from "../bucket/multipart-upload.js";
+import type { MultipartUpload } from "../bucket/multipart-upload.js";
 import type { BlobPuts } from "./blob-puts.js";
 import { GrowingBuffer } from "./growing-buffer.js";
 import { hashInTurns } from "./hash-in-turns.js";
@@ -68,13 +68,7 @@ export class BlobTarget implements WriterTarget {
     const signal = this.#signal;
     const number = ++this.#started;
     if (number > maxParts) throw tooLarge(number * this.#partBytes, maxParts * this.#partBytes);
-    if (this.#upload === undefined) {
-      await this.#puts.prepare();
-      const headers = this.#puts.headers(this.#mote.mediaType);
-      const what = `write ${this.#mote.digest}`;
-      const key = this.#puts.keys.blob(this.#mote.digest);
-      this.#upload = await MultipartUpload.start(this.#puts.bucket, key, { what, headers, signal });
-    }
+    this.#upload ??= await this.#puts.startUpload(this.#mote, { signal });
     const upload = this.#upload;
     const bytes = this.#buffer.take();
     const { ended } = await this.#slots.start(bytes.byteLength, async () => {

@@ -12,7 +12,6 @@ import {
   MoteError,
   reasonOf,
 } from "@mote/core";
-import { MultipartUpload } from "../bucket/multipart-upload.js";
 import type { Payload } from "../http/exchange.js";
 import { type BlobPuts, sha256Of } from "./blob-puts.js";
 import { maxParts } from "./blob-target.js";
@@ -40,8 +39,7 @@ export async function commitFile(puts: BlobPuts, commit: FileCommit): Promise<vo
   const { file, size } = await openSource(source);
   try {
     const sha256 = await verifyFile(file, { ...commit, size });
-    const what = `write ${mote.digest}`;
-    const isStored = (await puts.bucket.head(puts.keys.blob(mote.digest), what, { signal })) !== undefined;
+    const isStored = await puts.isStored(mote.digest, { signal });
     if (!isStored && size <= (commit.maxPutBytes ?? maxPutBytes)) {
       await puts.put(mote, payloadOf(file, { start: 0, end: size, sha256 }, signal), { sha256, signal });
     } else if (!isStored) {
@@ -93,10 +91,7 @@ async function sendInParts(
   file: FileHandle,
   { mote, size, signal }: FileCommit & { readonly size: number },
 ): Promise<void> {
-  await puts.prepare();
-  const what = `write ${mote.digest}`;
-  const options = { what, headers: puts.headers(mote.mediaType), signal };
-  const upload = await MultipartUpload.start(puts.bucket, puts.keys.blob(mote.digest), options);
+  const upload = await puts.startUpload(mote, { signal });
   const partBytes = Math.max(minPartBytes, Math.ceil(size / maxParts));
   const verifier = new ContentVerifier({ digest: mote.digest, size });
   try {
