@@ -16,8 +16,8 @@ import {
   type MoteReaderAt,
   type MoteSource,
   type MoteStore,
+  messageOf,
   type ReadOptions,
-  reasonOf,
   untilAborted,
 } from "@mote/core";
 import { chunksInTime } from "./time-limit.js";
@@ -264,7 +264,7 @@ export class FarTier {
       this.#breaker.failed(this.#isReached ? 0 : unreachablePauseMs);
       if (this.#breaker.state !== "closed") this.#isReached = false;
       if (!this.#hasWarned)
-        this.#logger.warn(`the tier has failed; continuing without it: ${reasonOf(error)}`, { error });
+        this.#logger.warn(`the tier has failed; continuing without it: ${messageOf(error)}`, { error });
       this.#hasWarned = true;
     }
   }

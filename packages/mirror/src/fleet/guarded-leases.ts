@@ -7,7 +7,7 @@ import {
   inTime,
   type Logger,
   MoteError,
-  reasonOf,
+  messageOf,
 } from "@mote/core";
 
 /** Milliseconds for a call to the store. */
@@ -66,7 +66,7 @@ export class GuardedLeases {
       }
       this.#breaker.failed();
       if (!this.#hasWarned) {
-        const message = `cannot reach the leases of the fleet; fetching from upstreams without them: ${reasonOf(error)}`;
+        const message = `cannot reach the leases of the fleet; fetching from upstreams without them: ${messageOf(error)}`;
         this.#logger.warn(message, { error });
       }
       this.#hasWarned = true;
