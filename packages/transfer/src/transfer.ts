@@ -202,7 +202,8 @@ function recordManifestLocations(job: Job, locations: Locations, graph: Graph, r
     if (from === "source") locations.recordFetched({ descriptor, ...locationsOf(descriptor) });
   }
   // Linked blobs are not recorded at the destination either. So the blob-info cache is not even opened if nothing was fetched or sent.
-  if (job.destination?.linkable !== undefined && job.tallies.all().copied.count === 0) return;
+  const { fetched, copied } = job.tallies.all();
+  if (job.destination?.linkable !== undefined && fetched.count + copied.count === 0) return;
   for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...locationsOf(descriptor) });
 }
 
