@@ -3,7 +3,7 @@
  * A package meets the others only through the interfaces of core; wiring happens in preset and in the apps.
  */
 const mayImport = {
-  core: { packages: [], modules: [], builtins: ["crypto"] },
+  core: { packages: [], modules: ["zod"], builtins: ["crypto"] },
   ref: { packages: ["core"], modules: [], builtins: [] },
   fs: { packages: ["core"], modules: [] },
   bic: { packages: ["core"], modules: [], builtins: [] },

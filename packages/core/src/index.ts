@@ -12,6 +12,7 @@ export type { ConnectionCount } from "./connection-count.js";
 export * from "./content.js";
 export * from "./content-verifier.js";
 export * from "./descriptor.js";
+export { descriptorSchema, imageIndexSchema, imageManifestSchema } from "./descriptor-schema.js";
 export { readDiffIds } from "./diff-ids.js";
 export * from "./digest.js";
 export * from "./error.js";

@@ -109,10 +109,6 @@ describe("parseManifest", () => {
     const act = () =>
       parseManifest(bytes({ ...manifest, config: { ...manifest.config, size: "1" } }), mediaTypes.ociManifest);
     expect(act).toThrow(expect.objectContaining({ details: { field: "config.size" } }));
-    const unlisted = () => parseManifest(bytes({ ...manifest, layers: [descriptor("x"), {}] }), mediaTypes.ociManifest);
-    expect(unlisted).toThrow(expect.objectContaining({ details: { field: "layers.1.digest" } }));
-    const text = () => parseManifest(bytes({ ...index, manifests: "x" }), mediaTypes.ociIndex);
-    expect(text).toThrow(expect.objectContaining({ details: { field: "manifests" } }));
   });
 });
 
@@ -163,11 +159,6 @@ describe("parseDescriptor", () => {
       platform: { architecture: "arm64", os: "linux", variant: "v8", "os.version": "1", "os.features": ["f"] },
     });
     expect(parseDescriptor(full)).toEqual(full);
-  });
-
-  it("drops a field that is named as the prototype", () => {
-    const text = JSON.stringify(descriptor("x")).replace("{", '{"__proto__":{"a":1},');
-    expect(Object.keys(parseDescriptor(JSON.parse(text)))).not.toContain("__proto__");
   });
 
   it.each([undefined, null, {}, [], "x"])("rejects %j", (json) => {

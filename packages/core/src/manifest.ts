@@ -1,5 +1,13 @@
-import { checkDescriptor, checkDescriptors, invalidField, parseSubject, textsOf } from "./check-descriptor.js";
+import * as z from "zod/mini";
 import type { Descriptor } from "./descriptor.js";
+import {
+  descriptorSchema,
+  imageIndexSchema,
+  imageManifestSchema,
+  normalizeDescriptor,
+  parseSubject,
+  textsOf,
+} from "./descriptor-schema.js";
 import { isDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import { isRecord, parseJsonDocument } from "./json-document.js";
@@ -7,6 +15,9 @@ import { isIndexType, knownManifestType, mediaTypes } from "./media-type.js";
 
 /** The largest manifest that is read, in bytes. Registries must accept at least 4 MiB (distribution-spec). */
 export const maxManifestBytes = 4 * 1024 * 1024;
+
+/** image-spec, image-layout.md, "oci-layout file". */
+export const imageLayoutSchema = z.looseObject({ imageLayoutVersion: z.string() });
 
 export interface ImageManifest {
   readonly kind: "manifest";
@@ -47,18 +58,16 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
     ...(isRecord(annotations) ? { annotations: textsOf(annotations) } : {}),
   };
   if (isIndexType(type)) {
-    return { ...common, kind: "index", manifests: checkDescriptors(body.manifests, "index", "manifests") ?? [] };
+    const { manifests } = check(imageIndexSchema, body, "index");
+    return { ...common, kind: "index", manifests: (manifests ?? []).map(normalizeDescriptor) };
   }
-  const config = body.config == null ? undefined : checkDescriptor(body.config, "manifest", "config");
-  const layers = checkDescriptors(body.layers, "manifest", "layers");
-  // Of the artifact manifest of image-spec 1.1-rc.
-  const blobs = checkDescriptors(body.blobs, "manifest", "blobs");
+  const { config, layers, blobs } = check(imageManifestSchema, body, "manifest");
   const content = type === mediaTypes.ociArtifact ? (blobs ?? layers) : layers;
   return {
     ...common,
     kind: "manifest",
-    ...(config === undefined ? {} : { config }),
-    layers: content ?? [],
+    ...(config == null ? {} : { config: normalizeDescriptor(config) }),
+    layers: (content ?? []).map(normalizeDescriptor),
   };
 }
 
@@ -72,7 +81,7 @@ export function sniffManifestType(bytes: Uint8Array, mediaType?: string): string
 
 /** Parses a descriptor. @throws MOTE_INVALID_MANIFEST */
 export function parseDescriptor(json: unknown): Descriptor {
-  return checkDescriptor(json, "descriptor");
+  return normalizeDescriptor(check(descriptorSchema, json, "descriptor"));
 }
 
 /** Returns the config and layers of a manifest, or the manifests of an index, in their order; not the subject. */
@@ -84,8 +93,7 @@ export function childDescriptors(manifest: Manifest): readonly Descriptor[] {
 /** Checks that `oci-layout` has version 1.x (image-spec, image-layout.md). @throws MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT */
 export function checkImageLayout(bytes: Uint8Array, location: string): void {
   const what = `oci-layout of ${location}`;
-  const imageLayoutVersion = recordOf(bytes, what).imageLayoutVersion;
-  if (typeof imageLayoutVersion !== "string") throw invalidField(what, "imageLayoutVersion", "not a text");
+  const { imageLayoutVersion } = check(imageLayoutSchema, parseJson(bytes, what), what);
   if (!/^1(?:\.|$)/.test(imageLayoutVersion)) {
     throw new MoteError(
       "MOTE_UNSUPPORTED_FORMAT",
@@ -97,7 +105,8 @@ export function checkImageLayout(bytes: Uint8Array, location: string): void {
 
 /** Parses the `index.json` of a layout. @throws MOTE_INVALID_MANIFEST */
 export function parseLayoutIndex(bytes: Uint8Array): readonly Descriptor[] {
-  return checkDescriptors(recordOf(bytes, "index.json").manifests, "index.json", "manifests") ?? [];
+  const { manifests } = check(imageIndexSchema, parseJson(bytes, "index.json"), "index.json");
+  return (manifests ?? []).map(normalizeDescriptor);
 }
 
 function parseBody(bytes: Uint8Array): Record<string, unknown> {
@@ -107,7 +116,9 @@ function parseBody(bytes: Uint8Array): Record<string, unknown> {
       `the manifest has ${bytes.byteLength} bytes; the limit is ${maxManifestBytes} bytes`,
     );
   }
-  return recordOf(bytes, "manifest");
+  const body = parseJson(bytes, "manifest");
+  if (isRecord(body)) return body;
+  throw invalid("the manifest is not a JSON object", {});
 }
 
 /** Returns the media type in the body or else the given one, if the fields agree with it; otherwise the type that the fields imply. */
@@ -140,15 +151,22 @@ function manifestTypeOf(body: Record<string, unknown>, given: string | undefined
   throw invalid("the body is neither an image manifest nor an index of schema version 2", {});
 }
 
-function recordOf(bytes: Uint8Array, what: string): Record<string, unknown> {
-  let body: unknown;
+function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
-    body = parseJsonDocument(bytes, { invalidUtf8: "replace" });
+    return parseJsonDocument(bytes, { invalidUtf8: "replace" });
   } catch (cause) {
     throw invalid(`the ${what} is not valid JSON`, {}, cause);
   }
-  if (isRecord(body)) return body;
-  throw invalid(`the ${what} is not a JSON object`, {});
+}
+
+function check<Schema extends z.ZodMiniType>(schema: Schema, body: unknown, what: string): z.infer<Schema> {
+  const result = z.safeParse(schema, body);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue?.path.join(".") || "the top level";
+  throw invalid(`the ${what} is not valid at ${field}: ${issue?.message}`, {
+    field,
+  });
 }
 
 function invalid(message: string, details: object, cause?: unknown): MoteError {

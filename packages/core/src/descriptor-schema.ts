@@ -1,41 +1,30 @@
+import * as z from "zod/mini";
 import type { Descriptor, Platform } from "./descriptor.js";
 import { type Digest, isDigest } from "./digest.js";
-import { MoteError } from "./error.js";
 import { isRecord } from "./json-document.js";
 import { mediaTypes } from "./media-type.js";
 
-/**
- * Checks the fields of a descriptor that identify content, and normalizes the others (image-spec, descriptor.md).
- * @param field its name in the document `what`, for messages; empty if it is the document
- * @throws MOTE_INVALID_MANIFEST
- */
-export function checkDescriptor(from: unknown, what: string, field = ""): Descriptor {
-  const inner = field === "" ? "" : `${field}.`;
-  if (!isRecord(from)) throw invalidField(what, field, "not an object");
-  const { digest, size } = from;
-  if (!isDigest(digest)) throw invalidField(what, `${inner}digest`, "not a digest of a supported algorithm");
-  if (!isSize(size)) throw invalidField(what, `${inner}size`, "not a number of bytes");
-  return normalizeDescriptor({ ...from, digest, size });
-}
+/** image-spec, descriptor.md. Only the fields that identify content are checked; the others may have any type. */
+export const descriptorSchema = z.looseObject({
+  digest: z.custom<Descriptor["digest"]>(isDigest, "not a digest of a supported algorithm"),
+  size: z.int().check(z.nonnegative()),
+});
 
-/** Checks a list of descriptors, which may be missing. @throws MOTE_INVALID_MANIFEST */
-export function checkDescriptors(from: unknown, what: string, field: string): readonly Descriptor[] | undefined {
-  if (from == null) return undefined;
-  if (!Array.isArray(from)) throw invalidField(what, field, "not a list");
-  return from.map((each: unknown, at) => checkDescriptor(each, what, `${field}.${at}`));
-}
+const descriptors = z.optional(z.nullable(z.array(descriptorSchema)));
 
-export function invalidField(what: string, field: string, reason: string): MoteError {
-  const name = field || "the top level";
-  return new MoteError("MOTE_INVALID_MANIFEST", `the ${what} is not valid at ${name}: ${reason}`, {
-    details: { field: name },
-  });
-}
+/** image-spec, manifest.md; Docker's "Image Manifest Version 2, Schema 2"; the artifact manifest of image-spec 1.1-rc, with `blobs`. */
+export const imageManifestSchema = z.looseObject({
+  config: z.optional(z.nullable(descriptorSchema)),
+  layers: descriptors,
+  blobs: descriptors,
+});
+
+/** image-spec, image-index.md; also Docker's manifest list. */
+export const imageIndexSchema = z.looseObject({ manifests: descriptors });
 
 /** Removes known fields that are null, as Go writes them, or of a wrong type. Unknown fields are kept. */
-function normalizeDescriptor(from: Record<string, unknown> & Pick<Descriptor, "digest" | "size">): Descriptor {
-  // JSON may have a field of this name; copied by an assignment, it would be the prototype.
-  const { __proto__: _, mediaType, urls, annotations, data, artifactType, platform, digest, size, ...others } = from;
+export function normalizeDescriptor(from: z.infer<typeof descriptorSchema>): Descriptor {
+  const { mediaType, urls, annotations, data, artifactType, platform, digest, size, ...others } = from;
   const parsed = platformOf(platform);
   return {
     ...others,
@@ -53,11 +42,8 @@ function normalizeDescriptor(from: Record<string, unknown> & Pick<Descriptor, "d
 /** Parses a subject. An invalid size becomes 0, because only the digest is needed. */
 export function parseSubject(from: Record<string, unknown>, digest: Digest): Descriptor {
   const { size } = from;
-  return normalizeDescriptor({ ...from, digest, size: isSize(size) ? size : 0 });
-}
-
-function isSize(size: unknown): size is number {
-  return typeof size === "number" && Number.isSafeInteger(size) && size >= 0;
+  const isSize = typeof size === "number" && Number.isSafeInteger(size) && size >= 0;
+  return normalizeDescriptor({ ...from, digest, size: isSize ? size : 0 });
 }
 
 /** Returns the entries whose values are strings. */
