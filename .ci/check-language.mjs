@@ -43,7 +43,16 @@ const banned = [
   [/\bhangs? together\b/i, "refers to"],
   [/\bnobody\b|\banybody\b|\bsomebody\b|\beverybody\b/i, "no one, anyone, or name who: no process, any user"],
   [/\bis done with (?:it|them|each)\b/i, "no longer needs"],
-  [/\bby itself\b/i, "automatically, alone"],
+  [/\bby (?:itself|themselves)\b/i, "automatically, alone, on their own"],
+  [/, also if\b/i, "even if, including when"],
+  [/\bany more\b/i, "no longer"],
+  [/\b(?:breaks?|broke) off\b/i, "is interrupted"],
+  [/\bgo(?:es)? away\b|\bwent away\b/i, "disconnects"],
+  [/\bagain and again\b|\ball the time\b|\bnow and then\b/i, "repeatedly, keeps …, at intervals"],
+  [/\b(?:a|one)(?: \w+)? a line\b/i, "one … per line"],
+  [/\ba (?:bucket|Redis|secret|store)(?: or (?:a )?Redis)? in common\b/i, "a shared …"],
+  [/\b(?:is|are) not asked\b/i, "gets no request"],
+  [/\bthe right to (?:push|pull)\b/i, "permission to …"],
 ];
 
 const sources = /^(?:packages|apps)\/[^/]+\/(?:src|test)\/.*\.(?:ts|mjs)$|^(?:docs\/test|examples)\/.*\.ts$/;

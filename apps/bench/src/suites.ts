@@ -156,7 +156,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   fleet: {
     title: "A simulated fleet of mirrors",
     about:
-      "1,000 clients, 10 motes with a bucket in common, and two hours of pulls, [simulated](benchmarks/fleet.md): other systems, numbers of motes, " +
+      "1,000 clients, 10 motes with a shared bucket, and two hours of pulls, [simulated](benchmarks/fleet.md): other systems, numbers of motes, " +
       "failures and bandwidths are there, and [what the model leaves out](explanation/fleet.md). Deterministic.",
     rows: fleetSuite,
     details: () => {

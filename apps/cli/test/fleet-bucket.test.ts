@@ -17,7 +17,7 @@ const { name, start, missing } = services.find((service) => service.missing === 
 
 describe(`several mote serve with --advertise and a bucket of ${name}${missing}`, () => {
   it.skipIf(missing !== "")(
-    "read each blob once from the upstream, also if one is killed, and write it to the bucket",
+    "read each blob once from the upstream, even if one is killed, and write it to the bucket",
     async () => {
       const root = mkdtempSync(join(tmpdir(), "mote-fleet-bucket-"));
       await using service = await start();

@@ -9,7 +9,7 @@ import { type Serving, startServe } from "./start-serve.js";
 export const pausedAt = 1_500_000;
 export const layerBytes = 4_000_000;
 
-/** Starts a mirror with a cache of its own in `root`. `shared`: options that name what the members have in common. */
+/** Starts a mirror with a cache of its own in `root`. `shared`: options that name the shared store. */
 export async function startMember(
   {
     root,

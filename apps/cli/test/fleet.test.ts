@@ -97,7 +97,7 @@ describe.skipIf(skip)(`several mote serve with --advertise${skip}`, () => {
     for (const found of await Promise.all(pulls)) expect(found).toEqual(digests);
   }, 90_000);
 
-  it("read by themselves while Redis is down, and say so once", async () => {
+  it("read on their own while Redis is down, and warn once", async () => {
     const { digests } = upstream.addImage("1", layerBytes);
     const members = [await start(), await start()];
     await redis.stop();

@@ -40,7 +40,7 @@ it("has a mirror fetch the images of a list, and fails if one of them fails", as
   expect([upstream.requests.length, asked?.pathname]).toEqual([requests + 1, "/v2/team/app/manifests/1"]);
 });
 
-it("one tag is asked for by hand, but not by a web page", async () => {
+it("a tag is refreshed on request, but not by a web page", async () => {
   const { url } = await startServe(join(root, "other"), ["--upstream", `up.example=http://${upstream.host}`]);
   const post = (path: string, headers = {}) => fetch(`${url}${path}`, { method: "POST", headers });
   const response = await post("/api/refresh?image=up.example/team/app:1");

@@ -55,7 +55,7 @@ describe.skipIf(process.platform !== "linux")("mote serve --workers", () => {
     expect(workers.filter(isRunning)).toEqual([]);
   });
 
-  it("tells the figures of all processes, whichever of them is asked", async () => {
+  it("reports the figures of all processes, whichever of them responds", async () => {
     const bytes = new TextEncoder().encode('{"schemaVersion":2,"manifests":[]}');
     const descriptor = { mediaType: mediaTypes.ociIndex, digest: digestBytes(bytes), size: bytes.byteLength };
     await using mote = await openMote({ dir });

@@ -73,7 +73,7 @@ describe("a damaged file never ends the process, and is replaced by a new one", 
     expect((await useInChild(path, "later")).warnings).toEqual([]);
   });
 
-  it("also if many processes find it concurrently, and all their records are in one file", async () => {
+  it("even if many processes find it concurrently, and all their records are in one file", async () => {
     const path = newPath();
     writeFileSync(path, readFileSync(seed).subarray(0, 20_000));
     const names = ["a", "b", "c", "d", "e", "f"];
@@ -84,7 +84,7 @@ describe("a damaged file never ends the process, and is replaced by a new one", 
     expect((await cache.statistics()).locations).toBe(20 * names.length);
   });
 
-  it("also if only reading a row shows the damage, and the look-up succeeds", async () => {
+  it("even if only reading a row shows the damage, and the look-up succeeds", async () => {
     const path = newPath();
     copyFileSync(seed, path);
     const db = open<Buffer, Buffer>({ path, noSubdir: true, keyEncoding: "binary", encoding: "binary" });

@@ -71,7 +71,7 @@ describe("several processes", () => {
     expect((await cache.statistics()).locations).toBe(1000);
   });
 
-  it("lose nothing while other processes open the file all the time", { timeout: 300_000 }, async () => {
+  it("lose nothing while other processes keep opening the file", { timeout: 300_000 }, async () => {
     const path = join(folder, "opened", "bic.lmdb");
     await writeSeed(path);
     const writer = startChild("record", path, { args: [1000] });

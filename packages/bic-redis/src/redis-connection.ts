@@ -65,7 +65,7 @@ export class RedisConnection {
   /** Waits for a call. After several that failed, calls fail at once for a while. @throws MOTE_UNREACHABLE · the code of another error of Redis */
   async call<Result>(send: () => Promise<Result>): Promise<Result> {
     if (!this.#breaker.tryRequest())
-      throw unreachable(this.name, "has failed several times and is not asked for a moment", this.#lastError);
+      throw unreachable(this.name, "has failed several times; the next request is in a moment", this.#lastError);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(this.#lateError()), this.#timeoutMs);

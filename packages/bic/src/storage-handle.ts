@@ -6,7 +6,7 @@ export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Opens a storage at first use, opens it again if it cannot be used any more, and closes it after `idleMs` without use. */
+/** Opens a storage at first use, opens it again if it can no longer be used, and closes it after `idleMs` without use. */
 export class StorageHandle {
   readonly #openStorage: () => Promise<FactStorage>;
   readonly #logger: Logger;
@@ -40,7 +40,7 @@ export class StorageHandle {
     }
   }
 
-  /** Calls `action` with the storage, synchronously if it is open. If the storage cannot be used any more, opens it again and calls `action` once more. */
+  /** Calls `action` with the storage, synchronously if it is open. If the storage can no longer be used, opens it again and calls `action` once more. */
   use<Result>(action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     this.#wasUsed = true;
     if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
@@ -101,7 +101,7 @@ export class StorageHandle {
   // Later callers wait for the new storage.
   #replace(storage: FactStorage, cause: MoteError): Promise<FactStorage> {
     if (this.#storage === storage) {
-      this.#logger.warn("the storage of the blob-info cache cannot be used any more; opening it again", { cause });
+      this.#logger.warn("the storage of the blob-info cache can no longer be used; opening it again", { cause });
       clearInterval(this.#idleTimer);
       this.#storage = undefined;
       this.#opening = storage.close().then(this.#openStorage);

@@ -52,7 +52,7 @@ it("doubles the pause with each trial that fails, up to a minute", () => {
   expect(pauses).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
 });
 
-it("waits as long as the upstream asks for, after one failure, but no longer than an hour", () => {
+it("waits as long as the upstream requests, after one failure, but at most an hour", () => {
   fail(1, 7_000);
   expect(breaker.retryAfterMs).toBe(7_000);
   expect(breaker.tryRequest()).toBe(false);

@@ -1,4 +1,4 @@
-/** Failures in a row after which the remote party is not asked any more. */
+/** Failures in a row after which the remote party gets no more requests. */
 const maxFailures = 3;
 const firstPauseMs = 1_000;
 const maxPauseMs = 60_000;
@@ -6,7 +6,7 @@ const maxPauseMs = 60_000;
 const maxRetryAfterMs = 3_600_000;
 
 /**
- * Keeps requests from a remote party that fails, such as an upstream or a tier. After some failures in a row it is not asked for a
+ * Keeps requests from a remote party that fails, such as an upstream or a tier. After some failures in a row it gets no requests for a
  * while; then one request tries it, and others still do without. The pause doubles with each trial that fails.
  */
 export class CircuitBreaker {

@@ -28,7 +28,7 @@ const largestSingleBytes = 512 * 1024 * 1024;
 const rangeSeconds = 4;
 
 /**
- * Begins with one connection, and tries twice as many as long as that pays, then one more now and then. Keeps them only if the total rate grows
+ * Begins with one connection, and tries twice as many as long as that pays, then one more at intervals. Keeps them only if the total rate grows
  * clearly: by half of what they would give if each connection were limited alone, and by a tenth at least.
  */
 export class MeasuredConnections implements ConnectionCount {

@@ -46,7 +46,7 @@ export interface EventOptions {
 /** Options of every call to a source or destination. */
 export interface CallOptions extends Cancellable, EventOptions {}
 
-/** What the reads of several ranges of one blob have in common. The caller passes the same empty object to each, and the source fills it. */
+/** What the reads of several ranges of one blob share. The caller passes the same empty object to each, and the source fills it. */
 export interface RangeAgreement {
   /** Whether the source has responded. */
   hasResponse?: boolean;

@@ -6,7 +6,7 @@ export interface FetchLease {
   readonly digest: Digest;
   /** The URL at which the others reach the holder. */
   readonly holder: string;
-  /** Greater than that of the lease before it (a fencing token): a holder whose lease was taken over cannot change it any more. */
+  /** Greater than that of the lease before it (a fencing token): a holder whose lease was taken over can no longer change it. */
   readonly token: number;
   /** Whether the holder has stored the blob. */
   readonly isStored: boolean;

@@ -173,7 +173,7 @@ describe("the kind of a manifest depends on its body", () => {
     expect(typeOf(bareIndex, mediaTypes.dockerManifest)).toBe(mediaTypes.ociIndex);
   });
 
-  it("also if the media type has parameters or upper-case letters", () => {
+  it("even if the media type has parameters or upper-case letters", () => {
     expect(knownManifestType(" Application/vnd.OCI.image.manifest.v1+json; charset=utf-8")).toBe(
       mediaTypes.ociManifest,
     );

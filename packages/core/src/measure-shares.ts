@@ -9,7 +9,7 @@ export interface Share {
 }
 
 /**
- * Measures groups that may have motes in common. Motes for which `sizeOf` returns undefined do not count.
+ * Measures groups that may share motes. Motes for which `sizeOf` returns undefined do not count.
  * @returns the share of each group, in the order of `groups`
  */
 export function measureShares<Key>(

@@ -37,7 +37,7 @@ export function openRegularFile(path: string, calls: RegularFileCalls): number {
   }
 }
 
-/** Reads a small regular file. @throws as `openRegularFile`, also if it has more than `maxBytes` bytes */
+/** Reads a small regular file. @throws as `openRegularFile`, and for a file of more than `maxBytes` bytes */
 export function readRegularFile(path: string, calls: RegularFileCalls, maxBytes: number): Uint8Array {
   const fd = openRegularFile(path, calls);
   try {

@@ -97,7 +97,7 @@ describe("a tar-diff", () => {
     );
   }, 300_000);
 
-  it("makes any bytes again, also if they are not a tar", async () => {
+  it("makes any bytes again, even if they are not a tar", async () => {
     await using old = await openOld(tarBytes([{ path: "a", content: sampleContent(50_000) }]));
     for (const bytes of [
       new Uint8Array(0),

@@ -74,7 +74,7 @@ describe("the membership of manifests in repositories", () => {
     expect(await repositories()).toEqual(["quay.io/app"]);
   });
 
-  it("stays with removed names if that is asked for, and that of blobs always does", async () => {
+  it("is kept for removed names on request, and always for blobs", async () => {
     const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
     const pushed = (await putImage(cache, undefined, ["b"])).manifest.digest;
     await cache.membership.record("ghcr.io/app", pushed);

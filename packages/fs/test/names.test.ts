@@ -138,7 +138,7 @@ describe("a process that ends before any change of a file", () => {
   ] as const;
   const originals = Object.fromEntries(calls.map((name) => [name, fs[name]]));
 
-  /** From the given change on, nothing is changed any more. @returns whether the change came */
+  /** From the given change on, nothing more is changed. @returns whether the change came */
   function endAt(at: number): () => boolean {
     let count = 0;
     for (const name of calls) {
@@ -216,7 +216,7 @@ describe("names that another release or program has set", () => {
     expect(await cache.membership.has("registry.example/app", one.digest)).toBe(false);
   });
 
-  it("are found while the cache is open, and recorded when that is asked for", async () => {
+  it("are found while the cache is open, and recorded on request", async () => {
     await using cache = open();
     await cache.tags.tag("registry.example/app:own", one);
     for (const name of names) plant(name, one);

@@ -93,7 +93,7 @@ export class RunningFill implements FillStatus {
 
   abandon(): void {
     clearTimeout(this.#timer);
-    this.#abandon.abort(new Error("no client waits for the blob any more"));
+    this.#abandon.abort(new Error("no client waits for the blob now"));
   }
 }
 

@@ -10,7 +10,7 @@ interface Chunk {
 export interface SharedRead {
   /** The next byte to read. */
   position: number;
-  /** The hash of what it has read, once the next chunk is not in memory any more. */
+  /** The hash of what it has read, once the next chunk is no longer in memory. */
   digester: Digester | undefined;
 }
 
@@ -22,7 +22,7 @@ export class RecentChunks implements FetchFeed {
   readonly #maxBytes: () => number;
   readonly #chunks: Chunk[] = [];
   readonly #shared = new Set<SharedRead>();
-  /** Hashes the chunks that are not in memory any more, while a reader may need that. */
+  /** Hashes the chunks that are no longer in memory, while a reader may need that. */
   #digester: Digester | undefined;
   #first: number;
   #last: number;
@@ -85,7 +85,7 @@ export class RecentChunks implements FetchFeed {
 
   /**
    * Waits for the chunk at `position`. Returns `ended` after the last one, when the blob is verified and stored, and `removed` if the chunk is
-   * not in memory any more.
+   * no longer in memory.
    * @throws what the fill failed with
    */
   async next(position: number, signal: AbortSignal | undefined): Promise<Uint8Array | "ended" | "removed"> {
@@ -116,7 +116,7 @@ export class RecentChunks implements FetchFeed {
       read.digester = this.#digester?.copy() ?? createDigester(digestAlgorithm(this.#digest));
       this.#shared.delete(read);
     }
-    // No reader can begin to share any more.
+    // No more readers can begin to share.
     if (this.#shared.size === 0) this.#digester = undefined;
     else {
       this.#digester ??= createDigester(digestAlgorithm(this.#digest));

@@ -142,7 +142,7 @@ export class TagChecks {
     try {
       for (const untilMs = performance.now() + maxWaitMs; performance.now() < untilMs; await delay(pollMs)) {
         end = await freshness.begin(name);
-        // Also if this one is to ask: the other may have recorded its answer since the last look.
+        // Even if this one is to ask: the other may have recorded its answer since the last look.
         const check = await freshness.find(name);
         if (this.#isFresh(check, Math.max(freshMs, now() - startedMs + 1))) return descriptorOf(check);
         if (end !== undefined) break;

@@ -11,7 +11,7 @@ describe("the upstream of a request", () => {
     ["the one that ns names", two.repository("org/app", "ghcr.io"), "ghcr.io/org/app"],
     ["the one that ns names by an alias", two.repository("org/app", "index.docker.io"), "docker.io/org/app"],
     [
-      "the one that ns names, also if the path names another",
+      "the one that ns names, even if the path names another",
       two.repository("ghcr.io/app", "docker.io"),
       "docker.io/ghcr.io/app",
     ],

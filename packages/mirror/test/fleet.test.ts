@@ -259,7 +259,7 @@ describe("a member that holds a lease", () => {
     expect(await leases.acquire(digest, other, { durationMs: 1000 })).toMatchObject({ holder: member.url });
   });
 
-  it("is asked again, and not replaced, if only its connection was cut", async () => {
+  it("is requested again, and not replaced, if only its connection was interrupted", async () => {
     const { digest } = upstream.addBlob(layer);
     await leases.acquire(digest, other, { durationMs: 60_000 });
     members.answers.set(other, (start) =>
@@ -269,7 +269,7 @@ describe("a member that holds a lease", () => {
     expect(upstream.requests).not.toContain(`blob ${digest} ${cutAt}`);
   });
 
-  it("and cannot be reached is not asked for further blobs, until a trial succeeds", async () => {
+  it("and cannot be reached gets no further requests until a trial succeeds", async () => {
     const blobs = Array.from({ length: 5 }, () => upstream.addBlob(randomBytes(1000)));
     for (const { digest } of blobs) await leases.acquire(digest, other, { durationMs: 60_000 });
     members.answers.set(other, failing(unreachable()));
@@ -281,7 +281,7 @@ describe("a member that holds a lease", () => {
     }
   });
 
-  it("is not asked any more after it was cut many times", async () => {
+  it("gets no more requests after it was interrupted many times", async () => {
     const { digest } = upstream.addBlob(layer);
     await leases.acquire(digest, other, { durationMs: 60_000 });
     members.answers.set(other, (start) => sending(layer, start + 1)(start));
@@ -292,7 +292,7 @@ describe("a member that holds a lease", () => {
 });
 
 it.each([new MoteError("MOTE_UNREACHABLE", "Redis is down"), new TypeError("fetch failed")])(
-  "without a store of leases (%s), members fetch by themselves after one warning",
+  "without a store of leases (%s), members fetch on their own after one warning",
   async (error) => {
     const warn = vi.fn();
     const acquire = vi.fn(() => Promise.reject(error));

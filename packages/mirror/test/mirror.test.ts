@@ -108,7 +108,7 @@ describe("a blob that is not stored", () => {
     expect(mirror.upstreams).toMatchObject([{ name: "up.example", state: "closed" }]);
   });
 
-  it("arrives whole although its first client goes away", async () => {
+  it("arrives completely although its first client disconnects", async () => {
     const { digest } = upstream.addBlob(layer);
     const { promise: gone, resolve } = gate();
     upstream.chunks = pausedAt(300_000, () => gone);
@@ -272,7 +272,7 @@ describe("a tag", () => {
     expect((await resolve()).isHit).toBe(true);
   });
 
-  it("that moved means the new manifest after its age", async () => {
+  it("that moved resolves to the new manifest when it is no longer fresh", async () => {
     upstream.addImage("1", layer);
     await resolve();
     const { manifest } = upstream.addImage("1", randomBytes(10));
@@ -310,7 +310,7 @@ describe("a tag", () => {
     expect(upstream.count("resolve")).toBe(3);
   });
 
-  it("means what is stored if the upstream is silent", async () => {
+  it("resolves to the stored manifest if the upstream is silent", async () => {
     upstream.addImage("1", layer);
     await resolve();
     nowMs += 60_000;
@@ -318,7 +318,7 @@ describe("a tag", () => {
     expect((await resolve()).staleReason).toContain("has not answered within 2 s");
   });
 
-  it("is not asked of an upstream that has failed three times", async () => {
+  it("is not requested from an upstream that has failed three times", async () => {
     upstream.addImage("1", layer);
     upstream.before = () => {
       throw new MoteError("MOTE_UNREACHABLE", "down");

@@ -259,7 +259,7 @@ describe("a pull where the old image is stored", () => {
     },
   );
 
-  it("makes them also by digest, for a registry, with several platforms, and for many images at once", async () => {
+  it("makes them by digest, for a registry, with several platforms, and for many images at once", async () => {
     await pushDelta();
     const digest = next.manifest.descriptor.digest;
     const runs: Readonly<Record<string, (mote: OpenMote, to: string) => Promise<unknown>>> = {
@@ -292,7 +292,7 @@ describe("a pull where the old image is stored", () => {
     expect(fetchedLayers()).toEqual([]);
   });
 
-  it("fetches them if that is what is asked for, and from loopback, which is faster", async () => {
+  it("fetches them if that is requested, and from loopback, which is faster", async () => {
     await pushDelta();
     for (const delta of ["never", "auto"] as const) {
       await using mote = await withOld();
@@ -303,7 +303,7 @@ describe("a pull where the old image is stored", () => {
     }
   });
 
-  it("asks for no delta if the cache is empty or has everything", async () => {
+  it("requests no delta if the cache is empty or has everything", async () => {
     await pushDelta();
     await using mote = await openMote({ dir: newFolder() });
     await mote.pull(reference("2"), undefined, { delta: "always" });

@@ -84,7 +84,7 @@ describe("mirrors with --advertise", () => {
     expect(metrics).toContain(`mote_fleet_bytes_total{member="${first.url}"} ${receivedBytes}\n`);
   });
 
-  it("read by themselves from the upstream if they have different secrets", async () => {
+  it("read from the upstream on their own if they have different secrets", async () => {
     const warnings: string[] = [];
     const logger = { ...silentLogger, warn: (message: string) => warnings.push(message) };
     const servers = [
@@ -116,7 +116,7 @@ describe("mirrors with --advertise", () => {
   });
 
   it.each<[string, Partial<OpenMoteOptions>, Partial<ServeMoteOptions>]>([
-    ["without anything in common", {}, { fetchLeases: undefined }],
+    ["without a shared store", {}, { fetchLeases: undefined }],
     ["without upstreams", {}, { mirror: undefined }],
     ["with a cache that others cannot read from", { dir: undefined, cache: new MemoryCache() }, {}],
     ["with a URL that is not one of HTTP", {}, { advertise: "ftp://127.0.0.1:1" }],

@@ -152,7 +152,7 @@ describe("the catalog", () => {
   });
 });
 
-it("lists of a mirror that never asks are those of what is stored", async () => {
+it("lists of an offline mirror are those of the stored content", async () => {
   const { manifest } = addLayer(upstream, 10);
   await fetchImage(await serveMirror(), "a/b", "1");
   const server = await serveMirror({ offline: true });

@@ -162,7 +162,7 @@ describe("a blob", () => {
   });
 });
 
-describe("a tag that is not fresh any more", () => {
+describe("a tag that is no longer fresh", () => {
   it.each<[string, Effect]>([
     ["down", "hang up"],
     ["broken (500)", { status: 500 }],
@@ -183,7 +183,7 @@ describe("a tag that is not fresh any more", () => {
     expect((await request(server, `a/b/manifests/${manifest.digest}`)).headers.get("warning")).toBeNull();
   });
 
-  it("means what it has moved to, and does not exist when it was deleted", async () => {
+  it("resolves to what it has moved to, and to nothing after it was deleted", async () => {
     addLayer(upstream, 10);
     const server = await serveMirror({ freshMs: 0 });
     await request(server, "a/b/manifests/1");

@@ -71,7 +71,7 @@ describe("an image", () => {
     expect(response.headers.get("docker-content-digest")).toBe(digest);
   });
 
-  it("of a tag that moved is the new one when the tag is not fresh any more", async () => {
+  it("of a tag that moved is the new one when the tag is no longer fresh", async () => {
     const server = await serveMirror({ freshMs: 0 });
     const digest = await pull(server, "a/b:1");
     upstream.move();

@@ -95,7 +95,7 @@ it("a layer whose encoder is known is rebuilt without any of it being fetched", 
   expect(readFileSync(join(target, "blobs", "sha256", wanted.slice(7))).equals(goGzip)).toBe(true);
 });
 
-it("a layer is fetched if that is what is asked for, or as loopback is fast", async () => {
+it("a layer is fetched if that is requested, and from loopback, which is fast", async () => {
   addImage("team/node", gzipSync(content));
   const wanted = addImage("team/go", goGzip);
   for (const delta of ["never", "auto"] as const) {
@@ -117,7 +117,7 @@ it("a layer is fetched if the other form of it may have to be fetched from a tie
   expect(report).toMatchObject({ rebuilt: { count: 0 }, fetched: { count: 1 } });
 });
 
-it("a layer is fetched if no encoder makes it, if a config lies, or if the stored layer is damaged or missing", async () => {
+it("a layer is fetched if no encoder reproduces it, if a config is wrong, or if the stored layer is damaged or missing", async () => {
   const other = Buffer.concat([content.subarray(0, 500_000), Buffer.from("changed")]);
   const cases: Readonly<Record<string, (dir: string, stored: Digest) => Uint8Array>> = {
     "no encoder makes it": () => gzipSync(content, { memLevel: 1 }),

@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 
 describe("several platforms", () => {
-  it("go into a layout with the image's own index, and the others are said to be missing", async () => {
+  it("go into a layout with the image's own index, and the others are reported as missing", async () => {
     const report = await mote.pull(source, `oci:${root}/layout:1`, { platform: platforms });
     const layout = join(root, "layout");
     const listed = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).manifests[0];

@@ -94,7 +94,7 @@ it.skipIf(!existsSync("/dev/full"))(
   },
 );
 
-it("a file that is not an archive is replaced only if that is wanted", async () => {
+it("a file that is not an archive is replaced only if that is requested", async () => {
   await threeImages();
   await writeFile(at("notes.txt"), "notes");
   const refused = await mote.sync(source(), `oci-archive:${at("notes.txt")}`);

@@ -71,7 +71,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * Sends a request with the registry's login, and retries by the policy, also if the connection breaks while `take` reads the body.
+   * Sends a request with the registry's login, and retries by the policy, even if the connection breaks while `take` reads the body.
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
   async send<T>(request: RegistryRequest, take: (response: RegistryResponse) => T | Promise<T>): Promise<T> {

@@ -21,7 +21,7 @@ export async function responseError(
   return statusError(subject, told, what);
 }
 
-/** Returns the beginning of the body, even if it breaks off. */
+/** Returns the beginning of the body, even if it is interrupted. */
 async function readText(response: HttpResponse): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -18,7 +18,7 @@ const traffic = {
 };
 
 beforeEach(async () => {
-  if (dockerHub === undefined) throw new Error("Docker Hub is not simulated any more");
+  if (dockerHub === undefined) throw new Error("Docker Hub is no longer simulated");
   registry = await startSimulatedRegistry(dockerHub);
   client = new RegistryClient({ retryDelayMs: 1 });
   responses = [];

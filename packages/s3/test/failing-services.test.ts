@@ -60,7 +60,7 @@ describe("a service that fails", () => {
     ["is busy", { status: 503, code: "SlowDown" }],
     ["has an internal error", { status: 500, code: "InternalError" }],
     ["says when to return", { status: 503, code: "SlowDown", headers: { "retry-after": "0" } }],
-  ])("and %s is asked again", async (_, effect) => {
+  ])("and %s is requested again", async (_, effect) => {
     const fake = await fakeS3();
     const cache = fake.cache();
     for (const each of [small, large]) {
@@ -127,7 +127,7 @@ describe("a service that fails", () => {
   });
 });
 
-describe("a response that breaks off", () => {
+describe("a response that is interrupted", () => {
   it("is resumed at the byte where it ended, for the same object", async () => {
     const fake = await fakeS3();
     const cache = fake.cache();
@@ -159,7 +159,7 @@ describe("a response that breaks off", () => {
     expect(Buffer.compare(into, medium.bytes.subarray(2_500_000, 2_502_000))).toBe(0);
   });
 
-  it("again and again without a byte fails the read", async () => {
+  it("repeatedly without a byte fails the read", async () => {
     const fake = await fakeS3();
     const cache = fake.cache();
     await writeMote(cache, medium, medium.bytes);

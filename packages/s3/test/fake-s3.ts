@@ -294,7 +294,7 @@ function refuse(response: ServerResponse, { method }: FakeRequest, status: numbe
     .end(Buffer.from(body));
 }
 
-/** Resolves to undefined if the client went away. */
+/** Resolves to undefined if the client disconnected. */
 async function bodyOf(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   try {

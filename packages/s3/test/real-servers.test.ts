@@ -80,7 +80,7 @@ describe.each(servers)("$name $missing", ({ name, start, missing }) => {
   };
 
   describe.skipIf(missing !== "")("behind a proxy", () => {
-    it("that responds with bursts of 503 SlowDown is asked again", async () => {
+    it("that responds with bursts of 503 SlowDown is requested again", async () => {
       const cache = through();
       const slowDown = { status: 503, headers: { "retry-after": "0" }, body: errorDocument("SlowDown") };
       for (const each of [small, large]) {
@@ -185,7 +185,7 @@ describe.each(servers)("$name $missing", ({ name, start, missing }) => {
       expect(await cache.moteExists(small.digest)).toBe(true);
     });
 
-    it("whose credentials expire in mid-transfer is asked again with renewed ones, which are requested once", async () => {
+    it("whose credentials expire during a transfer is requested again with renewed ones, which are fetched once", async () => {
       const { accessKeyId, secretAccessKey } = server;
       let issued = 0;
       const expiresMs = Date.now() + 3_600_000;

@@ -105,7 +105,7 @@ describe("a client that pushes", () => {
     expect((await finish(server, location, 1000)).status).toBe(201);
   });
 
-  it("is told to continue only if its body is wanted", async () => {
+  it("gets 100 Continue only if its body is needed", async () => {
     const denied: Access = {
       decide: async ({ action }) => (action === "push" ? { kind: "denied" } : { kind: "allowed" }),
     };

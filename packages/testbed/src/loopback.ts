@@ -11,7 +11,7 @@ let next = process.pid % portsPerPart;
 
 /**
  * Lets a server listen on 127.0.0.1 and returns `127.0.0.1:PORT`. Unlike a port that the system chooses, it is not soon assigned to a server
- * of another test: whoever expects that nothing listens there any more is right.
+ * of another test: a test that expects nothing to listen there is right.
  */
 export async function listenOnLoopback(server: Server): Promise<string> {
   for (let attempt = 0; attempt < portsPerPart; attempt++) {

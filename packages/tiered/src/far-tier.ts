@@ -35,7 +35,7 @@ export interface FarTierOptions {
 
 /** How long a tier may take to respond for the first time, and again after it has failed. */
 const firstAnswerMs = 3_000;
-/** How long a tier is not asked that has not responded for the first time. */
+/** How long a tier that did not respond at first gets no requests. */
 const unreachablePauseMs = 60_000;
 /** How long an answer about existence is used again. */
 const answerMs = 10_000;

@@ -58,7 +58,7 @@ const nothingWritten: WriteReport = { written: 0, writtenBytes: 0, waiting: 0, d
  * `removeClosure`, `motes`, `verify`, tags, pins and leases are those of the near cache; the far tier is shared, and is pruned separately. Tags
  * that are set are also set in the far tier, but never read from it.
  *
- * A far tier that fails has nothing: a warning is logged, and it is not asked for a while.
+ * A far tier that fails has nothing: a warning is logged, and it gets no requests for a while.
  */
 export class TieredCache implements MoteCache {
   readonly near: MoteCache;

@@ -61,7 +61,7 @@ it("a member that has followed an image names it in the tier only when the other
   expect(await far.tags.resolve("app:1")).toMatchObject({ digest: manifest.digest });
 });
 
-it("names what waits when it is drained, but not under a name that means another image by then", async () => {
+it("sets waiting tags when it is drained, but not a tag that has moved to another image", async () => {
   const far = new MemoryCache();
   await using cache = await follower(far);
   await cache.tags?.tag("app:1", manifest);

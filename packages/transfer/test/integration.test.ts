@@ -127,7 +127,7 @@ describe("with the file cache and layouts, a transfer", () => {
     }
   });
 
-  it("into the cache fetches only damaged blobs again, also if a folder has the name of a blob", async () => {
+  it("into the cache fetches only damaged blobs again, even if a folder has the name of a blob", async () => {
     const image = addImage(source, "v1", [300_000, 1000]);
     const refs = ["v1"];
     await transfer({ source, cache, refs });

@@ -29,7 +29,7 @@ export const site: SiteOptions = {
   leasesIn: "bucket",
 };
 
-/** A fleet that has a Redis in common, and no bucket. */
+/** A fleet that shares a Redis, but no bucket. */
 const redis = { leasesIn: "redis", leaseDelay: 0.001 } as const;
 const redisAlone = { ...redis, hasBucket: false } as const;
 

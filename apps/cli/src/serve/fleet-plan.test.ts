@@ -11,7 +11,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 const advertise = "http://10.0.0.7:5000";
 const upstreams = ["docker.io"];
 
-describe("the plan of one of several mirrors", () => {
+describe("the plan of a member of a fleet", () => {
   it("needs a bucket or a Redis", () => {
     expect(planFleet({ advertise, bic: "redis://redis" }, { upstreams })).toMatchObject({ advertise });
     expect(planFleet({ advertise, tier: "s3://bucket", fleetSecret: "file" }, { upstreams })).toEqual({
@@ -22,7 +22,7 @@ describe("the plan of one of several mirrors", () => {
   });
 
   it.each([
-    ["nothing in common", { advertise }, upstreams],
+    ["no shared store", { advertise }, upstreams],
     ["a tier other than a bucket", { advertise, tier: "docker://registry.example/cache" }, upstreams],
     ["no upstream", { advertise, bic: "redis://redis" }, []],
     ["a secret without an advertised URL", { fleetSecret: "file" }, upstreams],

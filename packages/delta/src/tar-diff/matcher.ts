@@ -28,7 +28,7 @@ const indexedPerTurn = 128 * 1024;
 const scannedPerTurn = 16 * 1024;
 
 /**
- * Finds what content has in common with OLD, also if bytes in between differ, as bsdiff does: from a common stretch a match is extended in both
+ * Finds what content shares with OLD, even if bytes in between differ, as bsdiff does: from a common stretch a match is extended in both
  * directions while most bytes are equal. Common stretches of at least eleven bytes are found.
  */
 export class Matcher {
@@ -43,7 +43,7 @@ export class Matcher {
     this.#next = new Int32Array(Math.ceil(maxOldBytes / step));
   }
 
-  /** Indexes `old`. Yields now and then, for other work. @param pieces in order, adjoining, from 0 */
+  /** Indexes `old`. Yields at intervals, for other work. @param pieces in order, adjoining, from 0 */
   *index(pieces: readonly Piece[]): Generator<void, void, undefined> {
     this.#pieces = pieces;
     this.#heads.fill(-1);
@@ -54,7 +54,7 @@ export class Matcher {
     }
   }
 
-  /** Yields matches in order, which do not overlap, or undefined now and then, for other work. @param start where OLD probably continues */
+  /** Yields matches in order, which do not overlap, or undefined at intervals, for other work. @param start where OLD probably continues */
   *match(fresh: Uint8Array, start: number | undefined): Generator<Match | undefined, void, undefined> {
     const end = fresh.byteLength;
     let piece = start === undefined ? nowhere : this.#pieceAt(start);

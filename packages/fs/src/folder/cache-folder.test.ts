@@ -54,7 +54,7 @@ describe("refuseNewLinks", () => {
   });
 
   for (const name of ["blobs", "blobs/sha256", ".mote", ".mote/ingest"]) {
-    it(`rejects a symbolic link in place of ${name}, again and again`, () => {
+    it(`rejects a symbolic link in place of ${name}, every time`, () => {
       plant(join(folder.root, name));
       for (let call = 0; call < 3; call++) {
         expect(() => folder.refuseNewLinks()).toThrow(expect.objectContaining({ code: "MOTE_UNSUPPORTED_FORMAT" }));

@@ -48,7 +48,7 @@ export class RangeNote {
     }
   }
 
-  /** Called when bytes were added to the ranges. Resolves at once, or when the note is not too late any more. @throws MOTE_NO_SPACE · MOTE_IO */
+  /** Called when bytes were added to the ranges. Resolves at once, or when the note is no longer overdue. @throws MOTE_NO_SPACE · MOTE_IO */
   async added(bytes: number): Promise<void> {
     this.#unnotedBytes += bytes;
     if (this.#unnotedBytes < noteEveryBytes) {

@@ -79,7 +79,7 @@ export class Orphans {
     this.#cleanUpNotes(files);
   }
 
-  /** Removes the notes whose file does not exist any more. */
+  /** Removes the notes whose file no longer exists. */
   #cleanUpNotes(before: readonly IngestPath[]): void {
     const notes = before.filter(({ kind }) => kind === "note");
     if (notes.length === 0) return;

@@ -140,7 +140,7 @@ describe.each(kinds)("adding an image to an existing $transport", (kind) => {
     expect(readdirSync(dir)).toEqual(["archive.tar"]);
   });
 
-  it("does not change the archive if it fails at its end", async () => {
+  it("does not change the archive if it fails at the end", async () => {
     await putImage(kind.open(file), base, kind.name("base"));
     const before = readFileSync(file);
     const destination = kind.open(file);

@@ -138,7 +138,7 @@ it("a directory in zstd is unpacked, and its uncompressed digest is computed fro
 const wanted = needs("skopeo");
 
 it.skipIf(wanted !== "")(`content that skopeo compressed with zstd is uncompressed${wanted}`, async () => {
-  const tar = Buffer.from("a line of text that comes again and again\n".repeat(40_000));
+  const tar = Buffer.from("a line of text that is repeated\n".repeat(40_000));
   const sha256 = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   const layer = { mediaType: mediaTypes.ociLayer, digest: digestBytes(tar), size: tar.byteLength };
   const json = Buffer.from(

@@ -52,7 +52,7 @@ describe("a layout as destination", () => {
   const failures = [
     ["of the wrong size", [text("hell")], "MOTE_SIZE_MISMATCH"],
     ["of the wrong bytes", [text("hullo")], "MOTE_DIGEST_MISMATCH"],
-    ["that breaks off", [text("hel"), new MoteError("MOTE_UNREACHABLE", "cut")], "MOTE_UNREACHABLE"],
+    ["that is interrupted", [text("hel"), new MoteError("MOTE_UNREACHABLE", "cut")], "MOTE_UNREACHABLE"],
   ] as const;
   for (const [what, parts, code] of failures) {
     it(`stores nothing of a blob ${what}, and removes what it created when it is closed`, async () => {

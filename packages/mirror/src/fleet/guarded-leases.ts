@@ -13,7 +13,7 @@ import {
 /** Milliseconds for a call to the store. */
 const limitMs = 5_000;
 
-/** Leases of a store that may fail: then there is one warning, and it is not asked for a while. */
+/** Leases of a store that may fail: then there is one warning, and no requests for a while. */
 export class GuardedLeases {
   readonly #leases: FetchLeases;
   readonly #logger: Logger;

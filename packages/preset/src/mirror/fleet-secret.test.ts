@@ -11,7 +11,7 @@ describe("the secret of a fleet", () => {
     expect([await other(), await one()]).toEqual([secret, secret]);
   });
 
-  it("is asked for again after an error, but not without end", async () => {
+  it("is requested again after an error, but not endlessly", async () => {
     let calls = 0;
     const leases = new MemoryFetchLeases();
     leases.secret = async () => {
@@ -28,7 +28,7 @@ describe("the secret of a fleet", () => {
     expect(asked).toBe(3);
   });
 
-  it("is asked for again when the store has recovered", async () => {
+  it("is requested again when the store has recovered", async () => {
     const leases = new MemoryFetchLeases();
     const { secret: ask } = leases;
     let nowMs = 0;

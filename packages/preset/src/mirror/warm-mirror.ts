@@ -23,7 +23,7 @@ export interface WarmedImage {
 
 /**
  * Has a running `mote serve` fetch images ahead of time.
- * @param url of the mirror @param list one image a line; `#` starts a comment
+ * @param url of the mirror @param list one image per line; `#` starts a comment
  * @throws MOTE_INVALID_REFERENCE · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND if it is not a mirror · MOTE_UNREACHABLE · MOTE_REGISTRY
  */
 export async function warmMirror(

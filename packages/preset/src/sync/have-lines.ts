@@ -16,7 +16,7 @@ const kinds: readonly unknown[] = ["location", "absence", "pair", "transformer"]
 const maxLineLength = 20 * 1024 * 1024;
 
 /**
- * Calls `onBlob` for each digest of a file with one a line, or for each location of an export of a blob-info cache. Returns which lines of an
+ * Calls `onBlob` for each digest of a file with one per line, or for each location of an export of a blob-info cache. Returns which lines of an
  * export are not valid.
  * @throws MOTE_INVALID_DIGEST with the line number · MOTE_INVALID_FACT if no line of an export is valid · MOTE_UNSUPPORTED_FORMAT · MOTE_TOO_LARGE ·
  * MOTE_IO
@@ -61,7 +61,7 @@ export async function readHaveLines(
 function parseDigestLine(line: string, path: string, number: number): ListedBlob {
   const [digest] = line.split(/\s/, 1);
   if (isDigest(digest)) return { digest };
-  const message = `line ${number} of ${path} (--without) is not a digest; write one digest a line, or name an archive, a layout or an export of mote bic`;
+  const message = `line ${number} of ${path} (--without) is not a digest; write one digest per line, or name an archive, a layout or an export of mote bic`;
   throw new MoteError("MOTE_INVALID_DIGEST", message, { details: { path, line: number } });
 }
 

@@ -46,7 +46,7 @@ it("a blob that another image sends is waited for, and then mounted without aski
   expect(calls).toHaveLength(3);
 });
 
-it("a blob that could not be mounted is asked for before it is sent", async () => {
+it("a blob that could not be mounted is looked up before it is sent", async () => {
   const blobs = new SentBlobs();
   blobs.record(blob.digest, "one");
   const calls: string[] = [];

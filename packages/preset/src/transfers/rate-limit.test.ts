@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Takes chunks of this size again and again, and counts their bytes. */
+/** Takes chunks of this size repeatedly, and counts their bytes. */
 function stream(limit: RateLimit, name: string, chunkBytes: number, signal?: AbortSignal): { bytes: number } {
   const taken = { bytes: 0 };
   const run = async () => {

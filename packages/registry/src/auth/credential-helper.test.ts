@@ -64,7 +64,7 @@ describe("credential helpers", () => {
     expect(await source.get("r.example")).toEqual({ kind: "identity-token", token: "idt" });
   });
 
-  it("are asked for each name of docker.io", async () => {
+  it("are requested for each name of docker.io", async () => {
     for (const known of ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"]) {
       const script = `read server; [ "$server" = ${known} ] || { echo "credentials not found in native keychain"; exit 1; }`;
       const PATH = await helper("hub", `${script}; printf '{"Username":"ann","Secret":"s3:cret"}'`);

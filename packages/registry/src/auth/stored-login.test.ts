@@ -127,10 +127,10 @@ describe.each([401, 403, 404])("a registry that responds to anonymous requests w
     expect(shown).toMatch(/not used: \S+ requires negotiate, ntlm, which mote does not support/);
   });
 
-  it("does not receive the login, and no other host does, if /v2/ redirects to another host or breaks off", async () => {
+  it("does not receive the login, and no other host does, if /v2/ redirects to another host or is interrupted", async () => {
     const other = await serve((_, response) => refuse(response, 401, "X", { "www-authenticate": 'Basic realm="x"' }));
     opened.push(other);
-    for (const kind of ["leads away", "breaks off"]) {
+    for (const kind of ["leads away", "is interrupted"]) {
       const server = await serve((request, response) => {
         if (request.url !== "/v2/") refuse(response, status, "DENIED");
         else if (kind === "leads away") response.writeHead(307, { location: `http://${other.host}/v2/` }).end();

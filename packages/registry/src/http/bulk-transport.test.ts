@@ -208,12 +208,12 @@ describe("a long body", () => {
     ["no number", "zz\r\nhello\r\n0\r\n\r\n"],
     ["a sign", "+5\r\nhello\r\n0\r\n\r\n"],
     ["less than it has", "4\r\nhello\r\n0\r\n\r\n"],
-  ])("in chunks, of which one has %s, breaks off there", async (_what, body) => {
+  ])("in chunks, of which one has %s, ends in an error", async (_what, body) => {
     const url = await say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Buffer.from(body));
     await expect(read(await ask(transport(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("in chunks with trailers that are too long breaks off there, even if the host continues", async () => {
+  it("in chunks with trailers that are too long ends there, even if the host continues", async () => {
     const { host } = await start(
       createTcpServer((socket) => {
         const proceed = () => {
@@ -246,7 +246,7 @@ describe("a long body", () => {
     expect(requests).toBe(1);
   });
 
-  it("that is shorter or longer than its length breaks off", async () => {
+  it("that is shorter or longer than its length is an error", async () => {
     const early = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
       setImmediate(() => response.destroy());
@@ -303,7 +303,7 @@ describe("a small body", () => {
   const small = content.subarray(0, 20_000);
   const head = { "content-length": small.byteLength };
 
-  it("is read at once, also if it arrives in pieces, and the connection is used again", async () => {
+  it("is read at once, even if it arrives in pieces, and the connection is used again", async () => {
     const { server, url } = await serve((_, response) => {
       response.writeHead(200, head).write(small.subarray(0, 7), () => response.end(small.subarray(7)));
     });
@@ -332,7 +332,7 @@ describe("a small body", () => {
     expect(small.equals(await read(response))).toBe(true);
   });
 
-  it("that breaks off is read as a stream, which fails after the bytes that arrived", async () => {
+  it("that is interrupted is read as a stream, which fails after the bytes that arrived", async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(200, head).write(small.subarray(0, 7), () => response.destroy());
     });

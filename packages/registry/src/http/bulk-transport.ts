@@ -89,7 +89,7 @@ export class BulkTransport {
 
   #drop(connection: BulkConnection): void {
     this.#open.delete(connection);
-    connection.destroy(cutError("the connection is not wanted any more"));
+    connection.destroy(cutError("the connection is no longer needed"));
   }
 
   #rested(url: URL): BulkConnection | undefined {

@@ -123,7 +123,7 @@ describe("a blob", () => {
     expect(plain.repository.reportCorruption(layerOf)).toBe(false);
   });
 
-  it("that is encoded and breaks off continues at the same byte", async () => {
+  it("that is encoded and interrupted continues at the same byte", async () => {
     const coded = gzipSync(text);
     let cuts = 0;
     const { server, repository } = await open((request, response) => {

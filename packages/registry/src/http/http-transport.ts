@@ -28,7 +28,7 @@ export class HeadLimit {
     this.#end?.(error);
   }
 
-  /** Calls `end` when the limit is exceeded, also if it already is. Replaces the function of an earlier call. */
+  /** Calls `end` when the limit is exceeded, even if it already is. Replaces the function of an earlier call. */
   onExceeded(end: (error: Error) => void): void {
     this.#end = end;
     if (this.#error !== undefined) end(this.#error);

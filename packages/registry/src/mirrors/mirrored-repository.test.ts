@@ -130,7 +130,7 @@ describe("a mirror", () => {
     expect(origin.seen.length).toBeGreaterThan(0);
   });
 
-  it("that breaks off in a blob is followed by the next endpoint at the same byte", async () => {
+  it("that is interrupted in a blob is followed by the next endpoint at the same byte", async () => {
     const { repository, origin } = await open([
       ofBlobs((request, response) => {
         if (request.headers.range !== undefined) refuse(response, 500, "UNKNOWN");

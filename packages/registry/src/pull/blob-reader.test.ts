@@ -137,7 +137,7 @@ describe("a blob", () => {
     expect(server.seen).toHaveLength(7);
   });
 
-  it("ends in an error, after a limited number of requests, if it breaks off again and again", async () => {
+  it("ends in an error, after a limited number of requests, if it is interrupted repeatedly", async () => {
     const { repository, server } = await start(
       (request, response) => {
         const start = Number(/\d+/.exec(request.headers.range ?? "0")?.[0]);
@@ -221,7 +221,7 @@ describe("a blob", () => {
     expect(await codeOf(reading)).toBe(reason);
   });
 
-  it("that breaks off between reads is an error only at the next read", async () => {
+  it("that is interrupted between reads is an error only at the next read", async () => {
     let cut: (() => void) | undefined;
     const { repository, server } = await start((_request, response) => {
       if (cut !== undefined) return false;

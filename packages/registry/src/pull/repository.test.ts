@@ -207,7 +207,7 @@ describe("a manifest", () => {
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_TOO_LARGE");
   });
 
-  it("that breaks off is requested again", async () => {
+  it("that is interrupted is requested again", async () => {
     let cuts = 0;
     const { repository, server } = await start((_, response) => {
       if (cuts++ > 1) return false;

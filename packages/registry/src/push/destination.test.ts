@@ -177,7 +177,7 @@ describe("a pushed manifest", () => {
     expect(server.count("PUT")).toBe(2);
   });
 
-  it("is sent again, a limited number of times, if the registry does not know its blobs yet", async () => {
+  it("is sent again, a limited number of times, if the registry does not have its blobs yet", async () => {
     for (const [times, puts] of [
       [1, 2],
       [99, 3],

@@ -130,7 +130,7 @@ describe("an upload in one request", () => {
     }
   });
 
-  it("is sent again if its stream broke off", async () => {
+  it("is sent again if its stream was interrupted", async () => {
     let cuts = 0;
     const { server, to } = await open(inPieces.chunkBytes, () => (request, response) => {
       if (request.method === "PATCH") refuse(response, 405, "UNSUPPORTED");

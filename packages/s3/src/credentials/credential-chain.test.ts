@@ -41,7 +41,7 @@ async function serve(respond: (request: IncomingMessage, body: string) => string
   return { url: `http://${host}`, requests };
 }
 
-/** An environment without the profile files of whoever runs the tests. */
+/** An environment without the profile files of the user who runs the tests. */
 const environment = (more: Environment): Environment => ({ HOME: folder, AWS_EC2_METADATA_DISABLED: "true", ...more });
 const get = async (env: Environment) => await credentialChain(environment(env), "us-east-1")();
 const document = JSON.stringify({

@@ -14,7 +14,7 @@ describe("the address of a bucket", () => {
     expect(urlOf("my-bucket", { region: "cn-north-1" })).toMatch("s3.cn-north-1.amazonaws.com.cn/");
   });
 
-  it("is a path elsewhere, unless a host is asked for", () => {
+  it("is a path elsewhere, unless a host is requested", () => {
     expect(urlOf("b-1", { region, endpoint: "http://127.0.0.1:9000" })).toBe(`http://127.0.0.1:9000/b-1/${key}`);
     expect(urlOf("b-1", { region, endpoint: "https://s3.example.com/base/" })).toBe(
       `https://s3.example.com/base/b-1/${key}`,

@@ -27,7 +27,7 @@ export class BlobReaderAt implements MoteReaderAt {
     const { response, modifiedMs } = opened;
     if (response?.status !== 206) response?.discard();
     else {
-      // If the connection breaks off, the block is requested again.
+      // If the connection is interrupted, the block is requested again.
       const bytes = await response.bytes(blockBytes).catch(() => undefined);
       signal?.throwIfAborted();
       if (bytes?.byteLength === reader.#lengthOf(0)) reader.#blocks.set(0, Promise.resolve(bytes));
@@ -84,7 +84,7 @@ export class BlobReaderAt implements MoteReaderAt {
     return block;
   }
 
-  /** Reads a block, again if the connection breaks off. */
+  /** Reads a block, again if the connection is interrupted. */
   async #read(index: number): Promise<Uint8Array> {
     const { digest } = this.#info;
     const { client } = this.#source.bucket;

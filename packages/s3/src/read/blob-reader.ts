@@ -13,7 +13,7 @@ export interface BlobReaderOptions extends Required<BlobRange> {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Reads a blob as it arrives, resumes it at the byte where a connection breaks off, and verifies it. */
+/** Reads a blob as it arrives, resumes it at the byte where a connection is interrupted, and verifies it. */
 export class BlobReader extends ReadOnceReader {
   readonly #source: BlobSource;
   readonly #opened: OpenedBlob;

@@ -48,13 +48,13 @@ function metricsOf({ figures, version, cacheBytes, maxCacheBytes }: MetricsInput
       ...Object.entries(figures.pushes).map(([kind, value]) => ({ labels: { kind }, value })),
     ]),
     counter("mote_received_bytes_total", "Bytes of the bodies of requests, such as pushes.", figures.receivedBytes),
-    samples("counter", "mote_requests_total", "Requests of clients by method and status; 0: the client went away.", [
+    samples("counter", "mote_requests_total", "Requests of clients by method and status; 0: the client disconnected.", [
       ...Object.entries(requests).map(([key, value]) => {
         const [method = "", status = ""] = key.split(" ");
         return { labels: { method, status }, value };
       }),
     ]),
-    gauge("mote_requests_in_flight", "Requests of clients that are being answered.", figures.requestsInFlight),
+    gauge("mote_requests_in_flight", "Client requests in progress.", figures.requestsInFlight),
     samples("counter", "mote_upstream_requests_total", "Requests to upstreams by status; error: no response.", [
       ...ofUpstreams.flatMap(({ upstream, traffic }) =>
         Object.entries(traffic?.requests ?? {}).map(([status, value]) => ({ labels: { upstream, status }, value })),
@@ -72,7 +72,7 @@ function metricsOf({ figures, version, cacheBytes, maxCacheBytes }: MetricsInput
     samples("gauge", "mote_upstream_up", "1 if the upstream is requested, 0 while its circuit breaker is open.", [
       ...ofUpstreams.map(({ upstream, state }) => ({ labels: { upstream }, value: state === "open" ? 0 : 1 })),
     ]),
-    samples("gauge", "mote_upstream_last_success_timestamp_seconds", "When the upstream last answered.", [
+    samples("gauge", "mote_upstream_last_success_timestamp_seconds", "When the upstream last responded.", [
       ...ofUpstreams.flatMap(({ upstream, lastSuccessMs }) => optional({ upstream }, lastSuccessMs, 1000)),
     ]),
     samples("gauge", "mote_upstream_rate_limit", "Requests that the upstream accepts in its time window.", [

@@ -142,7 +142,7 @@ async function nextOf(pending: ReadonlySet<Promise<object>>): Promise<object | u
   }
 }
 
-/** One image a line; `#` starts a comment. */
+/** One image per line; `#` starts a comment. */
 function imagesIn(list: string): string[] {
   return list.split("\n").flatMap((line) => {
     const image = line.replace(/(^|\s)#.*$/, "").trim();

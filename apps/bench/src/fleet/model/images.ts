@@ -64,7 +64,7 @@ export class Catalogue {
     return this.#application(rank).image;
   }
 
-  /** Builds an application again: its own layers change, its dependencies now and then, its runtime never. */
+  /** Builds an application again: its own layers change, its dependencies sometimes, its runtime never. */
   release(rank: number): Image {
     const application = this.#application(rank);
     const [first, ...others] = application.dependencies;

@@ -54,7 +54,7 @@ export const rules: readonly Rule[] = [
     standsFor: "`write-back.ts` of `@mote/tiered`",
   },
   {
-    does: "After three failures the bucket, or the store of the leases, is not asked for 1 s, then longer, up to a minute. Without leases a mote fetches alone.",
+    does: "After three failures the bucket, or the store of the leases, gets no requests for 1 s, then longer, up to a minute. Without leases a mote fetches alone.",
     standsFor: "`CircuitBreaker` of `@mote/core` (the real one), `fleet/guarded-leases.ts` of `@mote/mirror`",
   },
   {

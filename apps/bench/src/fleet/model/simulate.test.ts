@@ -53,7 +53,7 @@ describe("each system", () => {
   );
 });
 
-it("counts unique bytes as one who does not know the model", async () => {
+it("counts unique bytes independently of the model", async () => {
   const { uniqueBytes: counted } = await run("own");
   expect(counted).toBe(uniqueBytes);
 });

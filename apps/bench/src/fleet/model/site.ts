@@ -17,7 +17,7 @@ export interface SiteOptions {
   readonly localDelay: number;
   /** What fits on the disk of each mote. */
   readonly diskBytes: number;
-  /** Whether the motes of a fleet have a bucket in common. */
+  /** Whether the motes of a fleet share a bucket. */
   readonly hasBucket: boolean;
   /** Whether clients are on the motes in turn, or at random. */
   readonly spread: "even" | "random";
@@ -33,5 +33,5 @@ export type Outage =
   | { readonly kind: "mote"; readonly at: number; readonly downSeconds: number; readonly losesDisk: boolean }
   | { readonly kind: "bucket"; readonly at: number; readonly downSeconds: number };
 
-/** Thrown to whoever waits for a machine that is down, or lacks the blob. */
+/** Thrown to callers that wait for a machine that is down, or lacks the blob. */
 export class Unavailable extends Error {}

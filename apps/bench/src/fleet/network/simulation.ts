@@ -43,7 +43,7 @@ export class Simulation {
     alarms[slot] = alarm;
   }
 
-  /** Runs until nothing happens any more. */
+  /** Runs until there are no more events. */
   async run(): Promise<void> {
     for (;;) {
       await allReactions();

@@ -150,7 +150,7 @@ function pushClient(facts: SetupFacts): Client {
   };
 }
 
-/** Whether clients must be told to use HTTP, which they do by themselves only on loopback. */
+/** Whether clients must be told to use HTTP, which they do by default only on loopback. */
 function isInsecure({ scheme, host }: Pick<SetupFacts, "scheme" | "host">): boolean {
   return scheme === "http" && !/^(localhost|127\.|\[::1\])/.test(host);
 }

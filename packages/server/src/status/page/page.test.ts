@@ -55,7 +55,7 @@ describe("the settings of clients", () => {
     expect(text).toContain("--mirror docker.io=http://mirror.lan:5000");
   });
 
-  it("do not on loopback, where clients use HTTP by themselves", () => {
+  it("do not on loopback, where clients use HTTP by default", () => {
     const text = textOf(reportOf({ address: "http://[::1]:5000" }), { defaultUpstream: "docker.io" });
     expect(text).toContain('"registry-mirrors": ["http://[::1]:5000"]\n');
     expect(text).not.toContain("insecure-registries");
