@@ -33,7 +33,7 @@ export function membershipSuite(
       await membership.remove(hub, one);
     });
 
-    test("tells repositories with the same path apart", async (membership) => {
+    test("distinguishes repositories with the same path", async (membership) => {
       await membership.record(hub, one);
       await membership.record(own, other);
       for (const [repository, digests] of [

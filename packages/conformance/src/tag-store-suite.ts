@@ -105,7 +105,7 @@ export function tagStoreSuite(
       expect((await store.resolve("a"))?.digest).toBe(other.digest);
     });
 
-    test("accepts any name of 1 to 4096 characters without control characters, and tells names apart", async (store) => {
+    test("accepts any name of 1 to 4096 characters without control characters, and distinguishes names", async (store) => {
       const names = [...validNames, "x".repeat(4096)];
       for (const [at, name] of names.entries()) await store.tag(name, descriptorOf(sample(`named ${at}`, at)));
       for (const [at, name] of names.entries()) {

@@ -200,7 +200,7 @@ export interface TemporaryFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A cache with space for temporary files beside its motes. What a process that died has left there is removed by a later one. */
+/** A cache with space for temporary files next to its motes. Files of a process that died are removed by a later one. */
 export interface TemporaryFolders {
   temporaryFolder(options?: Cancellable): Promise<TemporaryFolder>;
 }

@@ -58,7 +58,7 @@ export class CircuitBreaker {
     this.#closedUntil = Math.max(this.#closedUntil, this.#now() + pauseMs);
   }
 
-  /** The request ended without an answer that tells about it, such as by an abort of the client. */
+  /** The request ended without a conclusive response, for example because the client aborted. */
   abandoned(): void {
     this.#isTrying = false;
   }

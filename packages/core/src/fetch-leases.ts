@@ -98,7 +98,7 @@ export function isFetchSecret(value: unknown): value is string {
   return typeof value === "string" && secretForm.test(value);
 }
 
-/** Checks a secret, without telling it. @throws TypeError */
+/** Checks a secret; the error does not contain it. @throws TypeError */
 export function assertFetchSecret(proposed: string): void {
   if (!isFetchSecret(proposed)) throw new TypeError("a secret has 16 to 1,024 printable ASCII characters, no spaces");
 }

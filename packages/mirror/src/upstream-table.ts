@@ -10,7 +10,7 @@ export interface UpstreamName {
   readonly implicitNamespace?: string | undefined;
 }
 
-/** Which upstream a request means. The table is closed: a name that a client sends is never a host to connect to. */
+/** Which upstream a request selects. The table is closed: a client cannot name a host to connect to. */
 export class UpstreamTable {
   readonly #byName = new Map<string, UpstreamName>();
   readonly #default: UpstreamName | undefined;

@@ -54,8 +54,8 @@ export interface OpenMoteOptions extends EndpointOptions, Cancellable {
   /**
    * A cache to use instead of a folder. `openMote` initializes it, and `close` leaves it open. Its optional methods are not required:
    * without `tags` images have no names, without leases another process may prune content in use, and without `motes` images are
-   * found only by full digest or name, and `repair` rejects with a TypeError. Or the URL of a bucket, `s3://BUCKET[/PREFIX]`, which `close`
-   * closes.
+   * found only by full digest or name, and `repair` rejects with a TypeError. A string is the URL of a bucket, `s3://BUCKET[/PREFIX]`, which
+   * `close` closes.
    */
   readonly cache?: MoteCache | string | undefined;
   /** The names of manifests. Default: those of the cache. */
@@ -66,7 +66,7 @@ export interface OpenMoteOptions extends EndpointOptions, Cancellable {
   readonly bic?: BlobInfoCache | string | undefined;
   /**
    * A tier behind the cache, from which missing content is fetched, or its URL: `s3://BUCKET[/PREFIX]`, `docker://HOST/REPOSITORY`, or a folder.
-   * `close` waits until it has what it lacked, or warns. It is not used with `readOnly`.
+   * `close` waits until missing content is written to it, or warns. It is not used with `readOnly`.
    */
   readonly tier?: Tier | string | undefined;
   /** How content is written to the tier. Default `back`; `none` for a tier that cannot be written to. */
@@ -91,13 +91,13 @@ export interface MoveOptions extends Cancellable {
   /** Concurrent blob transfers. Default 6, plus 10 for blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   /**
-   * The maximum number of connections for one blob of 1 GiB or more. One more is opened only while the total rate grows clearly. Default 6, at
+   * The maximum number of connections for one blob of 1 GiB or more. One is added only while the total rate grows clearly. Default 6, at
    * most 16.
    */
   readonly connectionsPerBlob?: number | undefined;
   /**
-   * Bytes per second to read, and as many to send to registries, shared fairly by the blobs of the transfer; or by the name of a registry to read
-   * from and to send to it. Default: no limit.
+   * The limit in bytes per second on what is read, and on what is sent to registries, shared fairly by the blobs of the transfer; or such limits
+   * by registry. Default: no limit.
    */
   readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
@@ -120,8 +120,8 @@ export interface PullOptions extends MoveOptions {
   /** Tags at the destination, or names in the cache. Default: the tag of the destination; in the cache, the name of the source. */
   readonly tags?: readonly string[] | undefined;
   /**
-   * Whether layers are made instead of being fetched, from content that the cache has in another compression, or from an older image and a delta
-   * among the referrers of the new one: `auto`, only where the link is slower; `always`, where it is possible; `never`. Default `auto`. Applies to
+   * Whether layers are rebuilt instead of fetched, from content that the cache has in another compression, or from an older image and a delta
+   * among the referrers of the new one: `auto`, only if the network is slower; `always`, whenever possible; `never`. Default `auto`. Applies to
    * images of registries, not on loopback with `auto`, and to a cache in a folder, without a tier. A delta that is not valid is a warning.
    */
   readonly delta?: DeltaMode | undefined;
@@ -165,12 +165,13 @@ export interface MirrorSettings {
   readonly upstreams: readonly string[];
   /** The upstream of requests that name none, or `none`. Default: the only one. */
   readonly defaultUpstream?: string | undefined;
-  /** Milliseconds for which a tag is reused without requesting its upstream. Default 60,000. */
+  /** Milliseconds for which a tag is fresh: it is served without a request to its upstream. Default 60,000. */
   readonly freshMs?: number | undefined;
   /** Never contact an upstream. Default false. */
   readonly offline?: boolean | undefined;
   /**
-   * Bytes per second to read from all upstreams, shared fairly by blobs, or by the name or the host of an upstream to read from it. Default: no limit.
+   * The limit in bytes per second on what is read from all upstreams, shared fairly by blobs; or such limits by the name or the host of an
+   * upstream. Default: no limit.
    */
   readonly maxRate?: number | Readonly<Record<string, number>> | undefined;
   /** The maximum number of connections for one blob, as in `MoveOptions`. */
@@ -180,14 +181,14 @@ export interface MirrorSettings {
 export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough" | "push" | "fleet"> {
   /** Default: only what is stored is served. */
   readonly mirror?: MirrorSettings | undefined;
-  /** Take pushes and deletions, of repositories without a registry. Default false. */
+  /** Accept pushes to, and deletions from, repositories without a registry. Default false. */
   readonly push?: boolean | undefined;
   /**
    * The URL at which the other mirrors of a fleet reach this one. Mirrors with the same Redis (`bic`) or bucket (`tier`) then fetch each
    * manifest and blob once in total. Default: this one fetches alone.
    */
   readonly advertise?: string | undefined;
-  /** The secret that the fleet shares: 32 or more printable ASCII characters. Default: the first member makes it, and keeps it with the leases. */
+  /** The secret that the fleet shares: 32 or more printable ASCII characters. Default: the first member creates it and stores it with the leases. */
   readonly fleetSecret?: string | undefined;
   /** Decides which member of the fleet fetches a blob. `close` leaves it open. Default: leases in `bic` or `tier`. */
   readonly fetchLeases?: FetchLeases | undefined;
@@ -226,17 +227,17 @@ export interface OpenMote extends AsyncDisposable {
    */
   pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<MoveReport>;
   /**
-   * Moves many images to `docker://HOST[/PREFIX]`, `oci:DIR` or `oci-archive:FILE`, each byte once: shared blobs are moved once, and what the
-   * destination has is not sent. Below a registry, images keep their repository and tag; in a layout or an archive, their full name.
-   * A failed image does not stop the others: the report says what was done with each. Names are set when their images are complete.
+   * Moves many images to `docker://HOST[/PREFIX]`, `oci:DIR` or `oci-archive:FILE`. Shared blobs are moved once, and blobs that the destination
+   * already has are not sent. Below a registry, images keep their repository and tag; in a layout or an archive, their full name.
+   * A failed image does not stop the others: the report says what was done with each. Names are set only when their images are complete.
    * @throws MOTE_NOT_FOUND if the source has no images · MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT, and what a destination throws
    *   that cannot be written at all
    */
   sync(source: SyncSource, destination: string, options?: SyncOptions): Promise<SyncReport>;
   /**
-   * Makes the delta from one image to another: what the second one needs beyond the first, as an artifact that refers to the second one
-   * (`subject`). `pull` uses it where the first image is stored. Both images are pulled into the cache first. Without a destination, the
-   * delta gets a name in the cache. Of indexes, a delta is made for each platform that both have.
+   * Creates the delta from one image to another, an artifact whose `subject` is the second one. `pull` of the second image uses it if the first
+   * is stored. Both images are pulled into the cache first. Without a destination, the delta is stored in the cache under a name of its own.
+   * For indexes, a delta is created for each platform that both have.
    * @throws MOTE_NO_PLATFORM if they have no platform in common · MOTE_INVALID_MANIFEST for what is not an image, and as `pull`
    */
   delta(from: string, to: string, destination?: string, options?: DeltaOptions): Promise<DeltaReport>;
@@ -252,17 +253,17 @@ export interface OpenMote extends AsyncDisposable {
   /** Opens a stored image, found as by `find`, to read its config, layers and files. @throws as `find` · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST */
   image(name: string, options?: ImageOptions): Promise<Image>;
   /**
-   * Describes an image, an index or an artifact wherever it is, without its layers: an index of a registry in three requests, or in four if
-   * its referrers are listed by a tag. A digest is looked up in the cache first. Content of the cache costs no request.
+   * Describes an image, an index or an artifact in any location, without its layers: an index in a registry takes three requests, or four if
+   * its referrers are listed by a tag. A digest is looked up in the cache first. Cached content needs no request.
    * @throws as `pull`, and MOTE_NO_PLATFORM
    */
   inspect(reference: string, options?: InspectOptions): Promise<Inspection>;
   /**
-   * Returns the digest to which a reference resolves, and the bytes of its manifest or config as they are there.
+   * Returns the digest to which a reference resolves, and the bytes of its manifest or config, unchanged.
    * @throws as `inspect`; MOTE_NOT_FOUND if there is no config
    */
   readDocument(reference: string, what: DocumentKind, options?: InspectOptions): Promise<ReferenceDocument>;
-  /** Compares the layers and configs of two images wherever they are, without reading layers. @throws as `inspect` */
+  /** Compares the layers and configs of two images in any locations, without reading layers. @throws as `inspect` */
   diff(first: string, second: string, options?: DiffOptions): Promise<ImageDiff>;
   /**
    * Lists the tags of a repository, or the names in a layout or an archive. With `offline`, those of the repository in the cache.
@@ -270,13 +271,13 @@ export interface OpenMote extends AsyncDisposable {
    */
   listTags(repository: string, options?: ListTagsOptions): Promise<TagList>;
   /**
-   * Opens the files of an image wherever it is, to list, read, and write them. Layers of a registry are fetched into the cache when they are
+   * Opens the files of an image in any location, to list, read, and extract them. Layers of a registry are fetched into the cache when they are
    * needed, from the top. @throws as `inspect`, and MOTE_NOT_FILES for an artifact
    */
   files(reference: string, options?: ImageFilesOptions): Promise<ImageFiles>;
   /**
    * Pulls an image into the cache, and writes its root file system into an empty folder; with `overwrite`, into any folder. Files belong to
-   * the current user, without setuid, setgid and sticky bits. Devices are left out, and so are links that would lead out of the folder.
+   * the current user, without setuid, setgid and sticky bits. Devices, and links that would lead out of the folder, are skipped.
    * @throws MOTE_EXISTS · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE, and as `pull` and `files`
    */
   unpack(source: string, dir: string, options?: UnpackImageOptions): Promise<UnpackedImage>;
@@ -298,7 +299,7 @@ export interface OpenMote extends AsyncDisposable {
     options?: Cancellable & { readonly destination?: string | undefined },
   ): Promise<KnownLocations>;
   /**
-   * Fetches the missing content of every image in the cache from the location in its name, and what of `damaged` and `unreadable` is
+   * Fetches the missing content of every image in the cache from the location in its name, and content in `damaged` and `unreadable` that is
    * still bad from known locations. Platforms that were never fetched do not count as missing. Returns the names of images that are
    * still incomplete.
    */

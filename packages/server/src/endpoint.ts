@@ -53,7 +53,7 @@ export interface EndpointOptions {
   readonly access?: Access | undefined;
   /** Serves the other members of a fleet of mirrors, too. Their blobs are those of `source.followMote`. Default: there is no fleet. */
   readonly fleet?: ServedFleet | undefined;
-  /** Asks the other processes that serve the same content. Default: there are none. */
+  /** Sends messages to the other processes that serve the same content. Default: there are none. */
   readonly exchange?: Exchange | undefined;
 }
 

@@ -53,7 +53,7 @@ interface Answer {
   readonly untilMs: number;
 }
 
-/** Asks the far tier, within time limits, and not at all for a while after it has failed. */
+/** Sends requests to the far tier, within time limits, and none for a while after it has failed. */
 export class FarTier {
   readonly far: Far;
   readonly #logger: Logger;
@@ -76,7 +76,7 @@ export class FarTier {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Milliseconds until the tier is asked again. 0: it is asked. */
+  /** Milliseconds until the next request to the tier; 0 if it is available. */
   get retryAfterMs(): number {
     return this.#breaker.retryAfterMs;
   }
@@ -132,12 +132,12 @@ export class FarTier {
     return sizes;
   }
 
-  /** Does not ask the tier for a mote for a while. */
+  /** Stops requesting a mote from the tier for a while. */
   exclude(digest: Digest): void {
     this.#record(digest, undefined);
   }
 
-  /** Asks the tier again at the next look-up. */
+  /** Sends a request to the tier again at the next look-up. */
   forget(digest: Digest): void {
     this.#answers.delete(digest);
   }

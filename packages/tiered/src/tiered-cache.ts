@@ -131,7 +131,7 @@ export class TieredCache implements MoteCache {
     );
   }
 
-  /** Opens the near cache, and continues writing what earlier processes have left. The far tier is opened when it is first asked. */
+  /** Opens the near cache, and continues writing what earlier processes have left. The far tier is opened at its first use. */
   async initialize(options?: Cancellable): Promise<void> {
     this.#assertOpen();
     await this.near.initialize(options);

@@ -210,7 +210,7 @@ export class WriteBack {
     }
   }
 
-  /** What a tier refuses because of missing permissions would wait, and fill the near cache, for ever. */
+  /** Motes that a tier rejects because of missing permissions would otherwise wait forever, and fill the near cache. */
   #becomeReadOnly(error: unknown): void {
     if (!this.#hasWarned) this.#logger.warn("the tier is read-only; fetched content is not written to it", { error });
     this.#hasWarned = true;

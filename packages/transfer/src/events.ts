@@ -25,7 +25,7 @@ export type TransferEvent =
   | { readonly type: "hit"; readonly digest: Digest; readonly size: number }
   /** The blob was fetched into the cache from a tier behind it. */
   | { readonly type: "fill"; readonly digest: Digest; readonly size: number }
-  /** The blob was made from other content of the cache. */
+  /** The blob was rebuilt from other content of the cache. */
   | { readonly type: "rebuild"; readonly digest: Digest; readonly size: number }
   /** The cache linked the blob at `target`. */
   | { readonly type: "link"; readonly digest: Digest; readonly size: number; readonly target: string }

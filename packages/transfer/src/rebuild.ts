@@ -37,7 +37,7 @@ export interface MissingLayer {
   warn(message: string, cause: unknown): void;
 }
 
-/** Makes a layer in the cache from other content, of the cache and the source. Returns whether it did. */
+/** Rebuilds a layer in the cache from other content of the cache and the source. Returns whether it did. */
 export type RebuildLayer = (layer: MissingLayer) => Promise<boolean>;
 
 /** Rebuilds the layers of a transfer that the cache lacks. */

@@ -42,7 +42,7 @@ export interface TransferReport {
   /** Blobs that were fetched into the cache from a tier behind it. */
   readonly tier: Tally;
   /**
-   * Blobs that were made from other content of the cache instead of being fetched. `bytes` are those that were not fetched: `fetched` counts
+   * Blobs that were rebuilt from other content of the cache instead of being fetched. `bytes` are those that were not fetched: `fetched` counts
    * what was fetched of a delta, but not the start of a blob, at most 1/128, that was read to find out how to make it.
    */
   readonly rebuilt: Tally;

@@ -171,7 +171,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   return reportOf(job, graph, roots, startedMs);
 }
 
-/** Asks a cache that is far away for all blobs at once. Its answers are used for each of them. */
+/** Looks up all blobs at once in a remote cache, and uses the results for each of them. */
 async function lookUp(job: Job, digests: readonly Digest[]): Promise<void> {
   const { cache, signal } = job;
   const looking = (async () => cache.existing?.(digests, { signal }))();

@@ -66,7 +66,7 @@ export function recordedLocations({ test, expect, options }: RuleTests): void {
     expect(await locationsIn(cache)).toEqual(texts.toReversed());
   });
 
-  test("tells digests of every algorithm apart", async (cache) => {
+  test("distinguishes digests of every algorithm", async (cache) => {
     const digests = (["sha256", "sha384", "sha512"] as const).map((name) => digestBytes(new Uint8Array(), name));
     for (const digest of digests) await record(cache, digest, digest);
     for (const digest of digests) {

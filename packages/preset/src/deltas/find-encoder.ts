@@ -13,7 +13,7 @@ export interface FoundEncoder extends Replayed {
   readonly header: Uint8Array;
 }
 
-/** Returns the encoder that makes a stored layer from its content, after it has done so; undefined if none does. */
+/** Returns the encoder that reproduces a stored layer from its content; undefined if none does. */
 export async function findEncoder(
   layer: Descriptor,
   parts: Parts,

@@ -33,7 +33,7 @@ export interface DeltaLayer {
    * with a tar-diff of `diffBytes`. `fetched`: as without a delta, because of `reason`.
    */
   readonly how: "stored" | "encoded" | "patched" | "fetched";
-  /** The encoder that makes the same bytes. */
+  /** The encoder that reproduces the layer. */
   readonly encoder?: string | undefined;
   readonly diffBytes?: number | undefined;
   readonly reason?: string | undefined;

@@ -10,7 +10,7 @@ export interface ImageFilesOptions extends Cancellable {
 }
 
 /**
- * The files of an image: its layers over each other. Paths and links are resolved inside the image. Layers are read from the top, and only
+ * The files of an image, with all layers applied. Paths and links are resolved inside the image. Layers are read from the top, and only
  * those that are needed. Dispose of it.
  */
 export interface ImageFiles extends AsyncDisposable {

@@ -61,7 +61,7 @@ export interface InspectedImage extends InspectedEntry {
 export interface InspectedLayer extends InspectedEntry {
   /** Without compression, if known. */
   readonly uncompressedBytes?: number | undefined;
-  /** The command that made it, by the history. */
+  /** The command that created it, from the history. */
   readonly createdBy?: string | undefined;
 }
 
@@ -87,7 +87,7 @@ export interface HistoryEntry {
   readonly createdBy?: string | undefined;
   readonly author?: string | undefined;
   readonly comment?: string | undefined;
-  /** Whether it made no layer. */
+  /** Whether it created no layer. */
   readonly isEmpty: boolean;
 }
 

@@ -15,7 +15,7 @@ export function checkFleetSecret(secret: string): string {
 }
 
 /**
- * Returns a function that returns the secret that is kept with the leases: the first member makes it. It is asked again after an error, but not for
+ * Returns a function that returns the secret that is stored with the leases: the first member creates it. It is read again after an error, but not for
  * a while if the store fails. One that is known is read again after a while, without waiting: another member has made a new one if it was lost.
  */
 export function storedFleetSecret(leases: FetchLeases, now = () => performance.now()): () => Promise<string> {

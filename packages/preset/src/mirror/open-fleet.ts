@@ -26,7 +26,7 @@ export interface OpenedFleet extends AsyncDisposable {
   readonly followed: FleetOptions;
 }
 
-/** Opens what makes a mirror one of a fleet. @throws MOTE_CONFIG */
+/** Opens what a member of a fleet needs. @throws MOTE_CONFIG */
 export async function openFleet(
   { url: given, secret, leases: injected }: FleetSettings,
   {

@@ -4,7 +4,7 @@ import { type Digest, digestBytes, hasCode, type MoteCache, mediaTypes } from "@
 const retryMs = 50;
 
 /**
- * Makes a layer unless another transfer, also of another process, is making it or has made it. Waits for the other one.
+ * Rebuilds a layer unless another transfer, in this or another process, is rebuilding it or has rebuilt it. Waits for the other one.
  * @returns whether the layer is stored
  */
 export async function rebuildOnce(

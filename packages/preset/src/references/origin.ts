@@ -34,7 +34,7 @@ export function defaultName(references: References, to: Ref, from: Origin): stri
   return from.tag === undefined ? undefined : `${from.registry}/${from.repository}:${from.tag}`;
 }
 
-/** Refuses a registry without `docker://` as the destination of a pull, as `build/app` may mean a folder. @throws MOTE_INVALID_REFERENCE */
+/** Rejects a registry without `docker://` as the destination of a pull, because `build/app` may be a folder. @throws MOTE_INVALID_REFERENCE */
 export function assertPullDestination(text: string): void {
   const bare = bareDestination(text);
   if (bare !== undefined) throw invalidReference(text, `cannot pull to ${bare.reason}`, bare.reason);

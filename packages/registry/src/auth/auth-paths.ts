@@ -9,7 +9,7 @@ export interface AuthPath {
   readonly path: string;
   /** Whether the user named it. A default path may belong to another user, and is then skipped. */
   readonly isNamed: boolean;
-  /** Whether its folder is one of the system, which may be closed to the user, who has no file there then. */
+  /** Whether its folder belongs to the system. If the user cannot read it, the user has no file there. */
   readonly isOfSystem?: boolean;
 }
 

@@ -36,7 +36,7 @@ export function closingUrl({ url }: UploadSession, digest: Digest): URL {
 /** Time limit for cancelling an upload. Registries remove old uploads anyway. */
 const cancelMs = 1_000;
 
-/** Asks the registry to cancel an upload. Never rejects. */
+/** Requests that the registry cancel an upload. Never rejects. */
 export async function cancelUpload(api: RepositoryApi, { url, crossOrigin }: UploadSession): Promise<void> {
   const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
   const options = { crossOrigin, signal: AbortSignal.timeout(cancelMs), accepts: () => true };

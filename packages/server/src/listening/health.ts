@@ -4,7 +4,7 @@ import { type ApiResponse, jsonResponse } from "../routing/response.js";
 /** How long a check may take: a network file system can hang. */
 const checkMs = 5000;
 
-/** Returns whether the request asks about the server itself. Such requests need no login, and no limit concerns them. */
+/** Returns whether the request is a health check. Such requests need no login, and are not limited. */
 export function isHealthRequest(method: string, target: string): boolean {
   return (method === "GET" || method === "HEAD") && /^\/(livez|readyz)(\?|$)/.test(target);
 }

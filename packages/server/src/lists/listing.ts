@@ -31,7 +31,7 @@ export async function listTags(
 
 interface ListingOptions extends Cancellable {
   readonly namespace: string | undefined;
-  /** Returns the full name that a request for this path means. Default: it depends on what is stored. */
+  /** Returns the full name that a request for this path selects. Default: it depends on what is stored. */
   readonly fullNameOf?: ((path: string) => string | undefined) | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface WriteRequest extends RoutedRequest {
 }
 
 /**
- * Returns the repository that a client may push to: one without a registry, so that pushed content never takes the place of a registry's own.
+ * Returns the repository that a client may push to: one without a registry, so that pushed content never replaces that of a registry.
  * @throws ErrorResponse 403
  */
 export function localRepository(

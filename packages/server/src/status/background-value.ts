@@ -6,7 +6,7 @@ const restFactor = 50;
 const maxWaitMs = 100;
 const maxFirstWaitMs = 2000;
 
-/** A value that takes time to find: when it is requested and old, it is found again in the background. */
+/** A value that takes time to compute: if it is old when it is requested, it is computed again in the background. */
 export class BackgroundValue<Value> {
   readonly #find: (options: Cancellable) => Promise<Value>;
   readonly #logger: Logger;

@@ -27,7 +27,7 @@ export interface StatusOptions {
   readonly exchange?: Exchange | undefined;
   /** Whether clients reach the server with TLS. */
   readonly tls?: object | undefined;
-  /** Whether the server takes pushes. */
+  /** Whether the server accepts pushes. */
   readonly push?: object | undefined;
   /** The version that is shown. */
   readonly version?: string | undefined;
@@ -38,7 +38,7 @@ export interface StatusOptions {
 /** Images in each list of the page. */
 const maxListed = 8;
 const maxSearchLength = 200;
-/** What the processes ask each other. */
+/** Messages between the processes. */
 const question = "figures";
 
 /** What a server says about itself: `/metrics`, `/api/status` and the page `/`. */

@@ -9,7 +9,7 @@ export interface UpstreamCatalog {
   readonly names: readonly string[];
   /** Names after this one are not known yet. Undefined if all are. */
   readonly knownUntil: string | undefined;
-  /** Whether an upstream could not be asked. */
+  /** Whether an upstream could not be reached. */
   readonly isStale: boolean;
 }
 

@@ -9,7 +9,7 @@ const statuses: Readonly<Record<string, readonly [number, ErrorCode]>> = {
 };
 
 /**
- * Returns the response to a request that an upstream could not answer: never 404, which would mean that the content does not exist. The
+ * Returns the response to a request for which the upstream failed: never 404, which would mean that the content does not exist. The
  * message of the error is not sent: it may name hosts and paths that are not the client's business.
  */
 export function upstreamError(error: MoteError, upstream: string): ErrorResponse {

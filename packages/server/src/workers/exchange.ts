@@ -1,13 +1,13 @@
-/** How long the other processes may take to answer. A busy or dying process must not delay a request for figures. */
+/** How long the other processes may take to respond. A busy or dying process must not delay a request for figures. */
 const answerMs = 2000;
 
 type Answer = () => unknown;
 
-/** How the processes that serve one cache ask each other, for example for their figures. */
+/** Messages between the processes that serve one cache, for example requests for their figures. */
 export interface Exchange {
   /** Registers what this process answers to a question. The result, or what it resolves to, is sent as JSON. */
   answer(question: string, answer: Answer): void;
-  /** Returns the answers of all processes that know the question, its own first. Those that do not answer within 2 s are left out. */
+  /** Returns the responses of all processes that support the request, its own first. Those that do not respond within 2 s are omitted. */
   ask(question: string): Promise<unknown[]>;
 }
 
@@ -35,7 +35,7 @@ export interface Channel {
 /** What one process sends to another. `answers` is undefined in a question. */
 interface Message {
   readonly exchange: "question" | "answers";
-  /** Chosen by the process that asks. */
+  /** Chosen by the requesting process. */
   readonly id: number;
   readonly question: string;
   readonly answers?: readonly unknown[];
@@ -99,7 +99,7 @@ export class ExchangeHub {
   }
 }
 
-/** The questions that a process has asked another and that are not answered yet. */
+/** The requests to other processes that have no response yet. */
 class PendingQuestions {
   readonly #pending = new Map<number, (answers: readonly unknown[]) => void>();
   #lastId = 0;
