@@ -83,8 +83,39 @@ const folders = {
     lists: [".", "routing", "repositories", "upstreams"],
     push: [".", "access", "routing", "repositories", "upstreams"],
   },
+  preset: {
+    files: [],
+    patterns: [],
+    references: [],
+    inventory: ["references"],
+    sources: [".", "references"],
+    archives: ["sources"],
+    endpoints: [".", "references", "sources"],
+    tiers: ["endpoints", "references"],
+    rebuild: [".", "files", "references"],
+    transfers: [".", "inventory", "rebuild", "references", "sources"],
+    deltas: [".", "files", "rebuild", "references", "sources", "transfers"],
+    sync: [".", "endpoints", "patterns", "rebuild", "references", "sources", "transfers"],
+    inspection: [".", "images", "patterns", "references", "sources", "sync"],
+    images: [".", "inspection", "references", "transfers"],
+    mirror: [".", "endpoints", "tiers", "transfers"],
+    doctor: [".", "endpoints", "inventory", "references", "tiers"],
+  },
+  "apps/cli": {
+    json: [],
+    input: [".", "output"],
+    settings: ["input", "output"],
+    output: [".", "input", "progress", "settings"],
+    progress: [".", "output"],
+    completion: ["input"],
+    help: ["input", "json", "output", "settings"],
+    serve: [".", "input", "output", "settings"],
+    commands: [".", "completion", "input", "output", "progress", "serve", "settings"],
+    table: ["commands", "input", "output", "settings"],
+  },
 };
 
+const rootOf = (name) => (name.startsWith("apps/") ? name : `packages/${name}`);
 const source = (name) => ({ path: `^packages/${name}/src/`, pathNot: "\\.test\\.ts$" });
 const installed = (name) => `node_modules/${name}/`;
 
@@ -116,17 +147,26 @@ const rulesFor = ([name, { packages, modules, builtins }]) => {
 };
 
 const filesOf = (folder) => (folder === "." ? "[^/]+$" : `${folder}/`);
-const folderRules = Object.entries(folders).flatMap(([name, rows]) =>
-  Object.entries(rows).map(([folder, others]) => ({
+const folderRules = Object.entries(folders).flatMap(([name, rows]) => [
+  ...Object.entries(rows).map(([folder, others]) => ({
     name: `${name}/${folder}-imports-only-its-row`,
     severity: "error",
-    from: { path: `^packages/${name}/src/${filesOf(folder)}`, pathNot: ["\\.test\\.ts$", "/src/index\\.ts$"] },
+    from: { path: `^${rootOf(name)}/src/${filesOf(folder)}`, pathNot: ["\\.test\\.ts$", "/src/index\\.ts$"] },
     to: {
-      path: `^packages/${name}/src/`,
-      pathNot: `^packages/${name}/src/(${[folder, ...others].map(filesOf).join("|")})`,
+      path: `^${rootOf(name)}/src/`,
+      pathNot: `^${rootOf(name)}/src/(${[folder, ...others].map(filesOf).join("|")})`,
     },
   })),
-);
+  {
+    name: `${name}-has-a-row-for-each-folder`,
+    severity: "error",
+    from: {
+      path: `^${rootOf(name)}/src/[^/]+/`,
+      pathNot: `^${rootOf(name)}/src/(${Object.keys(rows).map(filesOf).join("|")})`,
+    },
+    to: {},
+  },
+]);
 
 module.exports = {
   forbidden: [
