@@ -32,7 +32,7 @@ export class BodyBuffers {
   putBack(buffer: Buffer): void {
     this.#spare.push(buffer);
     this.#spareBytes += buffer.byteLength;
-    // The oldest may have a length that is not used any more.
+    // The oldest may have a length that is no longer used.
     while (this.#spareBytes > mostSpareBytes) this.#spareBytes -= this.#spare.shift()?.byteLength ?? 0;
   }
 }
