@@ -23,7 +23,7 @@ export interface Have {
 }
 
 /**
- * Reads archives, layouts, files with a digest a line, and exports of blob-info caches, by paths or references. Registries (`docker://`) are asked
+ * Reads archives, layouts, files with one digest per line, and exports of blob-info caches, by paths or references. Registries (`docker://`) are asked
  * for each blob. @throws MOTE_NOT_FOUND · MOTE_INVALID_ARCHIVE · MOTE_IO · as `readHaveLines`
  */
 export async function readHave(

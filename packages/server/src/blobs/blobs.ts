@@ -16,7 +16,7 @@ export async function blob(content: ServedContent, routed: RoutedRequest): Promi
   if (found === undefined) throw unknownBlob(name, digest);
   const { size } = found;
   const headers = { "content-type": mediaTypes.octetStream, "accept-ranges": "bytes", ...identityHeaders(digest) };
-  // Ollama reads the rest of a blob from the URL in this header, also if the response does not redirect.
+  // Ollama reads the rest of a blob from the URL in this header, even if the response does not redirect.
   const location = routed.namespace === undefined ? { location: `./${digest}` } : {};
   const isHit = found.isHit ?? (() => true);
   if (isNotModified(request, digest)) return { ...notModified(digest), isHit: isHit() };

@@ -42,7 +42,7 @@ it("a pushed blob is leased for once to twice the time, and the server holds two
   expect([held.length, vi.getTimerCount()]).toEqual([0, 0]);
 });
 
-it("closing releases all leases, also if one cannot be released, and later blobs are not leased", async () => {
+it("closing releases all leases, even if one cannot be released, and later blobs are not leased", async () => {
   const leases = pushLeases(cache, { leaseMs, logger: silentLogger });
   await leases.add(one);
   releaseFails = true;
