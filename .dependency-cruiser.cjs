@@ -88,7 +88,7 @@ const folders = {
     patterns: [],
     references: [],
     inventory: ["references"],
-    sources: [".", "references"],
+    sources: [".", "endpoints", "references"],
     archives: ["sources"],
     endpoints: [".", "references", "sources"],
     tiers: ["endpoints", "references"],
@@ -98,7 +98,7 @@ const folders = {
     sync: [".", "endpoints", "patterns", "rebuild", "references", "sources", "transfers"],
     inspection: [".", "images", "patterns", "references", "sources", "sync"],
     images: [".", "inspection", "references", "transfers"],
-    mirror: [".", "endpoints", "tiers", "transfers"],
+    mirror: [".", "endpoints", "references", "tiers", "transfers"],
     doctor: [".", "endpoints", "inventory", "references", "tiers"],
   },
   "apps/cli": {

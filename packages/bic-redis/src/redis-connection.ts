@@ -23,6 +23,7 @@ export interface RedisConnectionOptions {
 export type RedisClient = Redis | Cluster;
 
 const maxReconnectDelayMs = 500;
+const defaultTimeoutMs = 5_000;
 
 /** Connects to Redis, and limits how long its calls may take. */
 export class RedisConnection {
@@ -37,7 +38,7 @@ export class RedisConnection {
   #lastError: Error | undefined;
 
   /** @throws MOTE_CONFIG for a URL that is not valid · TypeError for a time that is not */
-  constructor(url: string, { prefix = "mote-bic", timeoutMs = 5_000, tls }: RedisConnectionOptions) {
+  constructor(url: string, { prefix = "mote-bic", timeoutMs = defaultTimeoutMs, tls }: RedisConnectionOptions) {
     if (!(timeoutMs > 0)) throw new TypeError(`timeoutMs must be above 0, not ${timeoutMs}`);
     this.#address = parseRedisUrl(url);
     this.name = this.#address.name;
