@@ -26,7 +26,7 @@ it("work that makes almost nothing for a long time ends too", () => {
   expect(() => take(2000)).toThrow(TooSlow);
 });
 
-it("work that is faster continues, also if it began late, and any rate is enough if none is required", () => {
+it("work that is faster continues, even if it began late, and any rate is enough if none is required", () => {
   nowMs = 60_000;
   const take = minimumRate(mebibyte, () => {});
   take(1000);
@@ -38,7 +38,7 @@ it("work that is faster continues, also if it began late, and any rate is enough
   expect(() => any(2 * mebibyte)).not.toThrow();
 });
 
-it("content that takes longer than the alternative ends, also if nothing is made of it", async () => {
+it("content that takes longer than the alternative ends, even if nothing is made of it", async () => {
   async function* slow() {
     for (let at = 0; at < 5; at++) {
       nowMs += 400;
