@@ -99,8 +99,8 @@ describe("a service that fails", () => {
     const cache = fake.cache({ idleTimeoutMs: 2_000 });
     await writeMote(cache, medium, medium.bytes);
     fake.effect = (request) => (isBlobRead(request) ? "stall" : undefined);
-    const impatient = fake.cache({ idleTimeoutMs: 50, retries: { retries: 1, firstDelayMs: 1 } });
-    expect((await failure(impatient.moteReader(medium.digest))).code).toBe("MOTE_TIMEOUT");
+    const hasty = fake.cache({ idleTimeoutMs: 50, retries: { retries: 1, firstDelayMs: 1 } });
+    expect((await failure(hasty.moteReader(medium.digest))).code).toBe("MOTE_TIMEOUT");
     fake.effect = first(1, { cutAfter: 500_000, stall: true }, isBlobRead);
     expect(Buffer.compare(await read(cache, medium), medium.bytes)).toBe(0);
   });
