@@ -40,7 +40,7 @@ export async function get(
     if (files.chosenPlatform !== undefined) {
       out.note(`using ${files.chosenPlatform}; choose another platform with --platform`);
     }
-    if (list) await listFiles(context, files, paths);
+    if (list) await listFiles(context, files, paths, () => progress.end());
     else if (toStdout) await write(context, files, paths, { isTar: output === "-", begin: () => progress.end() });
     else {
       const placed = await files.place(paths, output ?? ".", { overwrite: force, signal });
@@ -53,11 +53,17 @@ export async function get(
   }
 }
 
-async function listFiles({ out }: Context, files: ImageFiles, paths: readonly string[]): Promise<void> {
+async function listFiles(
+  { out }: Context,
+  files: ImageFiles,
+  paths: readonly string[],
+  begin: () => void,
+): Promise<void> {
   const found: ListedFile[] = [];
   for (const path of paths.length === 0 ? ["/"] : paths) {
     for await (const file of files.list(path)) found.push(listed(file));
   }
+  begin();
   out.result(
     { digest: files.digest, files: found },
     found.map((file) => (out.quiet ? file.path : fileLine(file))),

@@ -39,7 +39,7 @@ export const serve = command({
     "max-size": {
       value: "SIZE",
       summary:
-        "limit on the size of the cache, such as 100GB; pushed images with a tag are never removed (default: the setting maxSize)",
+        "limit on the size of the cache of a mirror, such as 100GB; pushed images with a tag are never removed (default: the setting maxSize)",
     },
     htpasswd: {
       value: "FILE",

@@ -118,7 +118,7 @@ export class Endpoints {
   /** Opens a repository itself, without its mirrors. */
   async repository(ref: RegistryRef): Promise<RegistryRepository> {
     const { RegistryRepository } = await import("@mote/registry");
-    return new RegistryRepository((await this.registries()).client, ref);
+    return new RegistryRepository((await this.#open(ref)).client, ref);
   }
 
   /** Returns the registry client and the mirrors. */

@@ -50,7 +50,8 @@ export function selectPlatforms(
       if (!isIndexType(original.mediaType)) return original;
       const bytes = await source.manifest(original, options);
       const entries = select(original, bytes, platforms);
-      unselected = new Set(entries.flatMap(({ digest, isSelected }) => (isSelected ? [] : digest)));
+      const wanted = new Set(entries.flatMap(({ digest, isSelected }) => (isSelected ? digest : [])));
+      unselected = new Set(entries.flatMap(({ digest }) => (wanted.has(digest) ? [] : digest)));
       const movedBytes = newIndex ? indexWithout(bytes, unselected) : bytes;
       const moved = newIndex ? { ...original, digest: digestBytes(movedBytes), size: movedBytes.byteLength } : original;
       found = { original, bytes, moved, movedBytes };

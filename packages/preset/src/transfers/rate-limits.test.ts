@@ -73,6 +73,8 @@ it("a limited source is the same object otherwise, private fields included", asy
   const limited = limitedSource(new Source(), new RateLimits(1e6).ofSource(at("docker.io")));
   const descriptor = await limited.resolve("x");
   expect(limited.servesRanges).toBe(true);
+  // What takes its bytes at once would not be limited.
+  expect(await limited.blob(descriptor)).not.toBeInstanceOf(BytesReader);
   expect(await collectChunks(await limited.blob(descriptor), { maxBytes: 3, what: "blob" })).toEqual(
     new Uint8Array([1, 2, 3]),
   );

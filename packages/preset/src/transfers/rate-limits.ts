@@ -66,9 +66,13 @@ export function limitedSends(destination: ContentDestination, rates: RateLimits)
 }
 
 function slowed(reader: MoteReader, rate: RateLimit, signal: AbortSignal | undefined): MoteReader {
-  return overriding(reader, {
+  // Not a proxy: the bytes of a `BytesReader` are taken at once.
+  return {
+    info: reader.info,
+    close: () => reader.close(),
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
     [Symbol.asyncIterator]: () => slowedChunks(reader, rate, reader.info.digest, signal),
-  });
+  };
 }
 
 async function* slowedChunks(
