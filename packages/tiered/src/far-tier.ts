@@ -105,8 +105,12 @@ export class FarTier {
   async existing(digests: readonly Digest[], options: Cancellable = {}): Promise<ReadonlyMap<Digest, number>> {
     const sizes = new Map<Digest, number>();
     const add = (digest: Digest, size: number | undefined) => void (size !== undefined && sizes.set(digest, size));
-    const unknown = digests.filter((digest) => this.#known(digest) === undefined);
-    for (const digest of digests) add(digest, this.#known(digest)?.size);
+    const unknown: Digest[] = [];
+    for (const digest of digests) {
+      const known = this.#known(digest);
+      if (known === undefined) unknown.push(digest);
+      else add(digest, known.size);
+    }
     if (this.far.existing === undefined || unknown.length < 2) {
       await Promise.all(unknown.map(async (digest) => add(digest, (await this.find(digest, options))?.size)));
       return sizes;
@@ -118,7 +122,7 @@ export class FarTier {
         const some = unknown.slice(at, at + maxBulk);
         const found = await this.request(async (far, signal) => {
           const existing = await far.existing?.(some, { signal });
-          return some.map((digest) => [digest, checkSize(digest, existing?.get(digest))] as const);
+          return some.map((digest) => [digest, existing?.get(digest)] as const).filter(([, size]) => isSize(size));
         }, options);
         for (const [digest, size] of found) {
           this.#record(digest, size === undefined ? undefined : { size });
@@ -292,8 +296,13 @@ function checkInfo(digest: Digest, info: MoteInfo | undefined): MoteInfo | undef
   return { digest, size: checkSize(digest, info.size), mediaType: String(info.mediaType) };
 }
 
-function checkSize<Size extends number | undefined>(digest: Digest, size: Size): Size {
-  if (size === undefined || (Number.isSafeInteger(size) && size >= 0)) return size;
+/** Also of a mote that does not exist. */
+function isSize(size: number | undefined): boolean {
+  return size === undefined || (Number.isSafeInteger(size) && size >= 0);
+}
+
+function checkSize(digest: Digest, size: number): number {
+  if (isSize(size)) return size;
   throw new MoteError("MOTE_CORRUPT", `the tier reports a wrong size of ${digest}: ${size} bytes`, {
     details: { digest },
   });

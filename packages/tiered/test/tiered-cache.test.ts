@@ -144,18 +144,25 @@ describe("existence", () => {
     expect([far.bulks, far.finds]).toEqual([1, 1]);
   });
 
-  it("has nothing of a tier that fails to look up many motes, or says what cannot be", async () => {
+  it("has nothing of a tier that fails to look up many motes, and not the one whose size is impossible", async () => {
     const far = new BulkCache();
-    await put(far, smallOf(0));
     const { logger, warnings } = collectWarnings();
     await using cache = new TieredCache(new MemoryCache(), far, { write: "none", logger });
-    const digests = [digestBytes(smallOf(0)), digestBytes(smallOf(1))];
-    far.lie = () => new Map([[digests[0] ?? digest, -1]]);
-    expect((await cache.existing(digests)).size).toBe(0);
+    const [wrong, right, ...others] = [0, 1, 2, 3].map((at) => digestBytes(smallOf(at))) as [
+      Digest,
+      Digest,
+      ...Digest[],
+    ];
+    far.lie = () =>
+      new Map([
+        [wrong, -1],
+        [right, 7],
+      ]);
+    expect(await cache.existing([wrong, right])).toEqual(new Map([[right, 7]]));
     far.lie = () => {
       throw new MoteError("MOTE_IO", "it has failed");
     };
-    expect((await cache.existing(digests)).size).toBe(0);
+    expect((await cache.existing(others)).size).toBe(0);
     expect(warnings).toEqual(["the tier has failed; continuing without it: it has failed"]);
   });
 

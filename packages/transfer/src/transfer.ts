@@ -174,6 +174,8 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
 /** Looks up all blobs at once in a remote cache, and uses the results for each of them. */
 async function lookUp(job: Job, digests: readonly Digest[]): Promise<void> {
   const { cache, signal } = job;
+  // Without `fill`, a cache remembers no results.
+  if (cache.fill === undefined) return;
   const looking = (async () => cache.existing?.(digests, { signal }))();
   await job.orWarn(looking, "cannot look up the blobs in the cache");
 }

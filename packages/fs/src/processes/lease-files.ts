@@ -159,8 +159,9 @@ function leaseIn(journal: LeaseJournal, acknowledged: (signal?: AbortSignal) => 
     if (isReleased) throw closedError("the lease");
   };
   const release = async () => {
-    if (!isReleased) journal.release(held);
+    if (isReleased) return;
     isReleased = true;
+    journal.release(held);
   };
   const addAll = async (digests: Iterable<Digest>, signal?: AbortSignal) => {
     assertHeld();

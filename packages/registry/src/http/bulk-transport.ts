@@ -83,7 +83,8 @@ export class BulkTransport {
   #connectSpares(first: BulkConnection, { url, spares = 0 }: HttpRequest, secure: typeof connectTls | undefined): void {
     if (spares === 0) return;
     first.onConnected(() => {
-      for (let count = 0; count < spares && !this.#closed; count++) this.#rest(url, this.#connect(url, secure));
+      const wanted = spares - (this.#resting.get(url.origin)?.length ?? 0);
+      for (let count = 0; count < wanted && !this.#closed; count++) this.#rest(url, this.#connect(url, secure));
     });
   }
 

@@ -99,8 +99,8 @@ export async function* listUploads(
     // MinIO lists only all uploads, or those of one key.
     for await (const upload of uploadsWithPrefix(bucket, "", options)) if (upload.key.startsWith(prefix)) yield upload;
   } catch (error) {
-    // A policy may allow listings with the prefix only.
-    if (!hasCode(error, "MOTE_FORBIDDEN")) throw error;
+    // A policy may allow listings with the prefix only, and a gateway may have none of all uploads.
+    if (!hasCode(error, "MOTE_FORBIDDEN", "MOTE_IO", "MOTE_CONFIG")) throw error;
   }
 }
 

@@ -8,8 +8,8 @@ const minAnswers = 32;
 const maxLookUps = 200;
 const maxPages = 8;
 const pageSize = 1000;
-/** A service that takes longer for a page, because the bucket is large, is asked for single objects. */
-const maxPageMs = 4_000;
+/** A service that takes longer for its pages, because the bucket is large, is asked for single objects. */
+const maxListingMs = 2_000;
 
 /**
  * Returns those of the blobs that exist, and their sizes in bytes. One page of a listing answers for all blobs of a small bucket, and for those
@@ -24,22 +24,28 @@ export async function existingBlobs(
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   // Each request listens to it.
   setMaxListeners(maxLookUps, signal);
+  const limit = new AbortController();
+  const listing = AbortSignal.any([signal, limit.signal]);
+  setMaxListeners(maxPages, listing);
   const found = new Map<Digest, number>();
+  const withoutSize = new Set<Digest>();
   // Keys of blobs are ASCII, so that this is the order of listings.
   const wanted = [...digests].sort((a, b) => (keys.blob(a) < keys.blob(b) ? -1 : 1));
 
   /** Returns the blobs that a page, from the first of them on, does not answer for. */
   const askPage = async (some: readonly Digest[]): Promise<readonly Digest[]> => {
     const first = some[0] && keys.blob(some[0]);
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(), maxPageMs);
     let listed = 0;
     try {
       for await (const { key, size } of bucket.list(keys.blobs, "look up blobs", {
-        ...{ signal: AbortSignal.any([signal, limit.signal]), pageSize, after: first?.slice(0, -1) },
+        ...{ signal: listing, pageSize, after: first?.slice(0, -1) },
       })) {
         const digest = keys.blobAt(key);
-        if (digest !== undefined && digests.has(digest)) found.set(digest, size);
+        if (digest !== undefined && digests.has(digest)) {
+          // 0 is also what a listing without a size has.
+          if (size === 0) withoutSize.add(digest);
+          else found.set(digest, size);
+        }
         if (++listed === pageSize) return some.filter((digest) => keys.blob(digest) > key);
       }
       return [];
@@ -48,20 +54,24 @@ export async function existingBlobs(
       // A listing may not be allowed, implemented or in order.
       if (limit.signal.aborted || hasCode(error, "MOTE_IO", "MOTE_FORBIDDEN")) return some;
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   };
 
   let rest: readonly Digest[] = wanted;
-  if (wanted.length >= minAnswers) rest = await askPage(wanted);
-  const answered = wanted.length - rest.length;
-  // Fewer than the first page has answered for, as digests are not spread evenly: what a page leaves takes one more round trip.
-  const each = Math.ceil(answered * 0.75);
-  if (answered >= minAnswers) rest = (await inTurns(slices(rest, each), maxPages, askPage)).flat();
-  await inTurns(rest, maxLookUps, async (digest) => {
+  const timer = setTimeout(() => limit.abort(), maxListingMs);
+  try {
+    if (wanted.length >= minAnswers) rest = await askPage(wanted);
+    const answered = wanted.length - rest.length;
+    // Fewer than the first page has answered for, as digests are not spread evenly: what a page leaves takes one more round trip.
+    const each = Math.ceil(answered * 0.75);
+    if (answered >= minAnswers) rest = (await inTurns(slices(rest, each), maxPages, askPage)).flat();
+  } finally {
+    clearTimeout(timer);
+  }
+  await inTurns([...new Set([...rest, ...withoutSize])], maxLookUps, async (digest) => {
     const info = await source.find(digest, { signal });
-    if (info !== undefined) found.set(digest, info.size);
+    if (info === undefined) found.delete(digest);
+    else found.set(digest, info.size);
   });
   return found;
 }
