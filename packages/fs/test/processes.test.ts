@@ -131,7 +131,7 @@ it("the temporary file of a live writer is not considered an orphan", async () =
 });
 
 it("one of several processes fetches a mote, and the others follow", async () => {
-  const ends = await Promise.all(Array.from({ length: 4 }, (_, n) => finish(start("fetch", n))));
+  const ends = await Promise.all(Array.from({ length: 4 }, (_, n) => finish(start("fetch", n, { FOLLOWERS: "3" }))));
   const reports = ends.map(({ last }) => JSON.parse(last));
   expect(ends.every(({ exit }) => exit === 0)).toBe(true);
   expect(reports.reduce((sum, { fetched }) => sum + fetched, 0)).toBe(2_000_000);

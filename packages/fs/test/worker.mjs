@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { dirname, join } from "node:path";
 import { digestBytes, mediaTypes, readMote } from "@mote/core";
 import { FileCache } from "../dist/index.js";
 
@@ -194,6 +195,7 @@ const jobs = {
     let delivered = 0;
     let first = 0;
     const kinds = [];
+    const followers = Number(process.env.FOLLOWERS ?? 0);
     while (delivered < bytes.byteLength) {
       const writer = await cache.leadMote(mote);
       if (writer !== undefined) {
@@ -206,6 +208,9 @@ const jobs = {
           if (seed === "dies" && at >= bytes.byteLength / 2) process.kill(process.pid, "SIGKILL");
           await new Promise((resolve) => setTimeout(resolve, 10));
         }
+        // The others may start late.
+        while (fs.readdirSync(dirname(root)).filter((name) => name.startsWith("followed-")).length < followers)
+          await new Promise((resolve) => setTimeout(resolve, 10));
         await writer.close();
         delivered = bytes.byteLength;
         break;
@@ -218,7 +223,10 @@ const jobs = {
           if (Buffer.compare(chunk, bytes.subarray(delivered, delivered + chunk.byteLength)) !== 0)
             throw new Error("wrong bytes");
           delivered += chunk.byteLength;
-          if (first === 0 && !(await cache.moteExists(digest))) first = delivered;
+          if (first === 0 && !(await cache.moteExists(digest))) {
+            first = delivered;
+            fs.writeFileSync(join(dirname(root), `followed-${process.pid}`), "");
+          }
         }
       } catch (error) {
         if (error?.code !== "MOTE_WRITER_GONE") throw error;
