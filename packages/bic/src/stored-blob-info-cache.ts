@@ -13,13 +13,13 @@ import {
   silentLogger,
 } from "@mote/core";
 import { applyFact } from "./apply-fact.js";
-import { type BlobFact, type FactTime, nextSequence } from "./blob-fact.js";
+import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
 import { checkBound, checkText } from "./check-arguments.js";
 import { type ExpiringFacts, removeAged, removeOldest, totalFacts } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactStorage } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
-import { type Change, RecordQueue } from "./record-queue.js";
+import { type Change, type NewFact, RecordQueue } from "./record-queue.js";
 import { StorageHandle, yieldToEventLoop } from "./storage-handle.js";
 
 export interface BlobInfoCacheOptions {
@@ -36,9 +36,6 @@ export interface BlobInfoCacheOptions {
 
 const dayMs = 24 * 60 * 60 * 1000;
 const chunkSize = 250;
-
-/** A fact as it is recorded. */
-type Timeless<Fact extends FactTime> = Fact extends FactTime ? Omit<Fact, keyof FactTime> : never;
 
 /**
  * Implements the rules of a blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction,
@@ -111,12 +108,18 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   async recordDigestUntransformedPair(any: Digest, untransformed: Digest, options: Cancellable = {}): Promise<void> {
-    return this.#record({ fact: "pair", digest: parseDigest(any), untransformed: parseDigest(untransformed) }, options);
+    return this.#record(
+      { fact: "pair", digest: parseDigest(any), untransformed: parseDigest(untransformed), ...this.#time() },
+      options,
+    );
   }
 
   async recordDigestTransformerName(any: Digest, transformerName: string, options: Cancellable = {}): Promise<void> {
     if (transformerName === "") throw new TypeError("the transformer name is empty");
-    return this.#record({ fact: "transformer", digest: parseDigest(any), name: checkText(transformerName) }, options);
+    return this.#record(
+      { fact: "transformer", digest: parseDigest(any), name: checkText(transformerName), ...this.#time() },
+      options,
+    );
   }
 
   async recordKnownLocation(
@@ -126,7 +129,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    return this.#record({ fact: "location", ...locationOf(transport, scope, digest, location) }, options);
+    return this.#record(this.#newLocation("location", transport, scope, digest, location), options);
   }
 
   async removeKnownLocation(
@@ -136,7 +139,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    return this.#record({ fact: "absence", ...locationOf(transport, scope, digest, location) }, options);
+    return this.#record(this.#newLocation("absence", transport, scope, digest, location), options);
   }
 
   async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
@@ -232,9 +235,32 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return result;
   }
 
-  #record(fact: Timeless<BlobFact>, { signal }: Cancellable): Promise<void> {
+  #record(fact: NewFact, { signal }: Cancellable): Promise<void> {
     this.#assertUsable({ signal });
-    return this.#records.add({ ...fact, sequence: 0, lastSeenMs: this.#now() }, signal);
+    return this.#records.add(fact, signal);
+  }
+
+  #time(): Pick<NewFact, "sequence" | "lastSeenMs"> {
+    return { sequence: 0, lastSeenMs: this.#now() };
+  }
+
+  /** Spreading would cost a third of a batch. */
+  #newLocation(
+    fact: LocationFact["fact"],
+    transport: string,
+    scope: string,
+    digest: Digest,
+    location: string,
+  ): LocationFact & NewFact {
+    return {
+      fact,
+      transport: checkText(transport),
+      scope: checkText(scope),
+      digest: parseDigest(digest),
+      location: checkText(location),
+      sequence: 0,
+      lastSeenMs: this.#now(),
+    };
   }
 
   #merge(facts: readonly BlobFact[], ...[rows, clock, warn]: Parameters<Change<number>>): number {
@@ -282,13 +308,4 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       },
     };
   }
-}
-
-function locationOf(transport: string, scope: string, digest: Digest, location: string) {
-  return {
-    transport: checkText(transport),
-    scope: checkText(scope),
-    digest: parseDigest(digest),
-    location: checkText(location),
-  };
 }
