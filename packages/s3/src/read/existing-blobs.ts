@@ -37,9 +37,8 @@ export async function existingBlobs(
     const first = some[0] && keys.blob(some[0]);
     let listed = 0;
     try {
-      for await (const { key, size } of bucket.list(keys.blobs, "look up blobs", {
-        ...{ signal: listing, pageSize, after: first?.slice(0, -1) },
-      })) {
+      const options = { signal: listing, pageSize, after: first?.slice(0, -1) };
+      for await (const { key, size } of bucket.list(keys.blobs, "look up blobs", options)) {
         const digest = keys.blobAt(key);
         if (digest !== undefined && digests.has(digest)) {
           // 0 is also what a listing without a size has.
