@@ -36,6 +36,13 @@ test("a limit on the total keeps as many as pay", () => {
   expect(count.connections).toBe(2);
 });
 
+test("the ranges of a single connection grow with the bytes that have come before the rate is known", () => {
+  const { count } = run(6, 0.1, () => 1e9);
+  expect(count.rangeBytes).toBe(100e6);
+  expect(run(6, 0.1, () => 50e6).count.rangeBytes).toBe(32 * 1024 ** 2);
+  expect(run(6, 1, () => 1e9).count.rangeBytes).toBe(512 * 1024 ** 2);
+});
+
 test("a failed connection is not replaced", () => {
   const { count } = run(6, 10, (connections) => connections * 50e6);
   count.failed();

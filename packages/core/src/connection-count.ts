@@ -41,6 +41,8 @@ export class MeasuredConnections implements ConnectionCount {
   #isDoubling = true;
   #pauseMs = firstPauseMs;
   #bytes = 0;
+  /** All bytes, including those that are not measured. */
+  #received = 0;
 
   constructor(most: number, nowMs: () => number = () => performance.now()) {
     this.#most = most;
@@ -54,8 +56,12 @@ export class MeasuredConnections implements ConnectionCount {
 
   get rangeBytes(): number {
     const { rate, connections } = this.#best;
-    if (rate === 0) return firstRangeBytes;
     const isSingle = this.#connections === 1;
+    if (rate === 0) {
+      // A fast source sends much before its rate is known, and every request costs it a pause.
+      const wanted = isSingle ? this.#received : 0;
+      return Math.min(largestSingleBytes, Math.max(firstRangeBytes, wanted));
+    }
     const wanted = (rate / connections) * rangeSeconds * (isSingle ? 2 : 1);
     return Math.round(
       Math.min(isSingle ? largestSingleBytes : largestRangeBytes, Math.max(smallestRangeBytes, wanted)),
@@ -63,6 +69,7 @@ export class MeasuredConnections implements ConnectionCount {
   }
 
   received(bytes: number): void {
+    this.#received += bytes;
     const nowMs = this.#nowMs();
     if (nowMs < this.#countsFromMs) return;
     this.#bytes += bytes;

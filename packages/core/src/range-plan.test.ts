@@ -59,6 +59,13 @@ test("ranges are assigned in order, and become smaller towards the end of the bl
   expect((taken.at(-2)?.end ?? 0) - (taken.at(-2)?.start ?? 0)).toBe(4 * MiB);
 });
 
+test("a single connection leaves no rest for others", () => {
+  const plan = new RangePlan(150 * MiB, []);
+  expect(plan.take(100 * MiB, 1)).toEqual({ start: 0, end: 100 * MiB });
+  expect(plan.take(100 * MiB, 1)).toEqual({ start: 100 * MiB, end: 150 * MiB });
+  expect(plan.isEmpty).toBe(true);
+});
+
 test("a set of ranges is what a set of bytes is", () => {
   const size = 60;
   const change = fc.record({ add: fc.boolean(), from: fc.nat(size), to: fc.nat(size) });
