@@ -1,6 +1,6 @@
 import type { ByteRange } from "./byte-ranges.js";
 import type { Cancellable } from "./cancellable.js";
-import type { Digest } from "./digest.js";
+import type { Digest, Digester } from "./digest.js";
 import type { Freshness } from "./freshness.js";
 import type { Membership } from "./membership.js";
 import type { Mote, MoteInfo, MoteStore, MoteWriter, PruneReport } from "./mote.js";
@@ -118,8 +118,15 @@ export interface MoteFollower extends AsyncIterable<Uint8Array>, AsyncDisposable
 export interface FollowOptions extends Cancellable {
   /** The first byte to read. Default 0. */
   readonly start?: number | undefined;
-  /** Whether bytes that are read from the first one on are verified. Default true. Pass false when the caller verifies them. */
+  /**
+   * Whether bytes that are read from the first one on are hashed here, too. Default true. If false, a stream that ends cleanly had the bytes of the
+   * committed mote, which its writer has verified.
+   */
   readonly verifyOnRead?: boolean | undefined;
+  /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
+  readonly reuse?: boolean | undefined;
+  /** Called before `MOTE_WRITER_GONE` is thrown, with the hash of the bytes that were read, for a caller that continues with another writer. */
+  readonly onGone?: ((read: Digester) => void) | undefined;
 }
 
 export interface LeadOptions extends Cancellable {

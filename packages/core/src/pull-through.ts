@@ -45,6 +45,8 @@ export interface UpstreamRange extends UpstreamOptions {
   readonly start?: number | undefined;
   /** The byte after the last one to read. Default: the size of the blob. */
   readonly end?: number | undefined;
+  /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
+  readonly reuse?: boolean | undefined;
 }
 
 /** A blob of an upstream repository. */

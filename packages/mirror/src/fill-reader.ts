@@ -25,6 +25,8 @@ export interface FillReaderOptions extends Cancellable {
   /** The byte after the last one to read. */
   readonly end: number;
   readonly fill: RunningFill;
+  /** Whether a chunk's memory may be reused when the next chunk is read. */
+  readonly reuse?: boolean | undefined;
   /** Reads the blob from its upstream, without the cache. */
   readonly openDirect: (start: number) => Promise<MoteReader>;
 }
@@ -40,6 +42,8 @@ export class FillReader extends ReadOnceReader {
   #position: number;
   /** Set while everything was read from the memory of one fill, which verifies it. */
   #shared: { readonly recent: RecentChunks; readonly read: SharedRead } | undefined;
+  /** Whether everything was read from one growing file, whose writer verifies it. */
+  #isFollowing = false;
   /** Hashes what is read otherwise: a fetch that was resumed may have followed wrong bytes with right ones. */
   #digester: Digester | undefined;
 
@@ -53,9 +57,9 @@ export class FillReader extends ReadOnceReader {
 
   protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     const { start, end } = this.#options;
-    if (start > 0 || end < this.info.size) return yield* firstBytes(this.#follow(), end - start);
+    if (!this.#isWhole) return yield* firstBytes(this.#follow(), end - start);
     for await (const chunk of this.#follow()) yield chunk;
-    if (this.#shared !== undefined) return;
+    if (this.#shared !== undefined || this.#isFollowing) return;
     const { digest, size } = this.info;
     if (this.#position === size && this.#hash().digest() === digest) return;
     throw new MoteError("MOTE_DIGEST_MISMATCH", `wrong bytes were received for ${digest}; request it again`, {
@@ -113,7 +117,7 @@ export class FillReader extends ReadOnceReader {
     return false;
   }
 
-  /** Reads until the next byte is in memory. Returns whether the blob was read to its end. */
+  /** Reads until the next byte is in memory, if another one verifies it. Returns whether the blob was read to its end. */
   async *#fromFile(
     opened: MoteFollower | MoteReader,
     recent: RecentChunks | undefined,
@@ -122,11 +126,12 @@ export class FillReader extends ReadOnceReader {
       for await (const chunk of opened) {
         this.#took(chunk);
         yield chunk;
-        if (recent?.has(this.#position)) return false;
+        if (!this.#isFollowing && recent?.has(this.#position)) return false;
       }
       return true;
     } catch (error) {
-      if (!hasCode(error, "MOTE_WRITER_GONE")) throw error;
+      // Without their hash, bytes of a writer that is gone cannot be continued.
+      if (!hasCode(error, "MOTE_WRITER_GONE") || this.#isFollowing) throw error;
       return false;
     } finally {
       await opened.close();
@@ -142,10 +147,14 @@ export class FillReader extends ReadOnceReader {
   }
 
   #took(chunk: Uint8Array): void {
-    const { start, end } = this.#options;
     if (this.#shared !== undefined) this.#shared.read.position += chunk.byteLength;
-    else if (start === 0 && end === this.info.size) this.#hash().update(chunk);
+    else if (this.#isWhole && !this.#isFollowing) this.#hash().update(chunk);
     this.#position += chunk.byteLength;
+  }
+
+  get #isWhole(): boolean {
+    const { start, end } = this.#options;
+    return start === 0 && end === this.info.size;
   }
 
   /** Returns the hash of what was read so far, and hashes the rest here. */
@@ -159,15 +168,24 @@ export class FillReader extends ReadOnceReader {
   /** Opens the growing file. Returns undefined if the cache cannot store the blob. */
   async #open(): Promise<MoteFollower | MoteReader | undefined> {
     const { digest } = this.info;
-    const { fill, signal } = this.#options;
-    const options = { start: this.#position, signal, verifyOnRead: false };
+    const { fill, reuse, signal } = this.#options;
+    const isFirst = this.#isWhole && this.#position === 0 && this.#digester === undefined;
+    const onGone = (read: Digester) => {
+      if (!this.#isFollowing) return;
+      this.#isFollowing = false;
+      this.#digester = read;
+    };
+    const options = { start: this.#position, reuse, signal, verifyOnRead: false, ...(isFirst && { onGone }) };
     const outcome = fill.done.then(
       () => ({ error: undefined }),
       (error: unknown) => ({ error: error ?? new Error("the fetch failed") }),
     );
     for (;;) {
       const follower = await this.#cache.followMote?.(digest, options);
-      if (follower !== undefined) return follower;
+      if (follower !== undefined) {
+        this.#isFollowing = isFirst;
+        return follower;
+      }
       const ended = await untilAborted(Promise.race([outcome, delay(pollMs, undefined, { ref: false })]), signal);
       if (ended === undefined) continue;
       if (ended.error === undefined) return this.#stored();
@@ -179,10 +197,8 @@ export class FillReader extends ReadOnceReader {
   /** A cache may store nothing, or remove the blob at once. */
   async #stored(): Promise<MoteReader | undefined> {
     try {
-      return await this.#cache.moteReader(this.info.digest, {
-        start: this.#position,
-        signal: this.#options.signal,
-      });
+      const { reuse, signal } = this.#options;
+      return await this.#cache.moteReader(this.info.digest, { start: this.#position, reuse, signal });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;

@@ -244,9 +244,9 @@ export class Mirror implements PullThrough {
   }
 
   async #read(repository: UpstreamRepository, info: MoteInfo, range: UpstreamRange): Promise<MoteReader> {
-    const { start = 0, end = info.size, signal, onMiss } = range;
+    const { start = 0, end = info.size, reuse, signal, onMiss } = range;
     const { digest, size } = info;
-    const stored = await this.#stored(digest, { start, end, signal });
+    const stored = await this.#stored(digest, { start, end, reuse, signal });
     if (stored !== undefined) {
       // Without the client's signal, which would leave the reader open.
       await this.#manifests.recordBlob(repository, digest);
@@ -257,12 +257,12 @@ export class Mirror implements PullThrough {
       if (size <= this.#maxBackgroundFill) this.#fill(repository, info);
       onMiss?.();
       return this.#request("blobs", repository, range, ({ blobs }, limited) =>
-        blobs.moteReader(digest, { start, end, ...limited }),
+        blobs.moteReader(digest, { start, end, reuse, ...limited }),
       );
     }
     return new FillReader(info, this.#cache, {
-      ...{ start, end, signal, fill: this.#fill(repository, info, onMiss) },
-      openDirect: (from) => this.#source(repository).blob(info, { start: from, verifyOnRead: false, signal }),
+      ...{ start, end, reuse, signal, fill: this.#fill(repository, info, onMiss) },
+      openDirect: (from) => this.#source(repository).blob(info, { start: from, verifyOnRead: false, reuse, signal }),
     });
   }
 

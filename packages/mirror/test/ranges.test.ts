@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Digest, joinChunks, MemoryFetchLeases, MoteError } from "@mote/core";
+import { type Digest, joinChunks, MemoryFetchLeases, MoteError, mediaTypes } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type FleetMembers, Mirror, type MirrorOptions } from "../src/index.js";
@@ -31,20 +31,24 @@ afterEach(async () => {
 
 /** Opens a mirror with a folder of its own, which reads all blobs over four connections. */
 function newMirror(options: Partial<MirrorOptions> = {}) {
-  const cache = new FileCache(join(root, String(opened.length)), { durability: "visible" });
+  const folder = join(root, String(opened.length));
+  const cache = new FileCache(folder, { durability: "visible" });
   const count = { connections: 4, rangeBytes, received() {}, failed() {} };
   const parallelFetches = (source: Parameters<NonNullable<MirrorOptions["parallelFetches"]>>[0]) =>
     source.servesRanges ? { source, count, onEnd() {} } : undefined;
   const mirror = new Mirror({ upstreams: [upstream], cache, tags: cache.tags, parallelFetches, ...options });
   opened.push(mirror, cache);
-  const read = async (range = {}): Promise<Uint8Array> => {
+  const open = async (range = {}) => {
     const repository = mirror.repository("org/app");
     if (repository === undefined) throw new Error("no upstream");
+    return (await mirror.blob(repository, digest)).read(range);
+  };
+  const read = async (range = {}): Promise<Uint8Array> => {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of await (await mirror.blob(repository, digest)).read(range)) chunks.push(chunk);
+    for await (const chunk of await open(range)) chunks.push(chunk);
     return joinChunks(chunks);
   };
-  return { cache, mirror, read };
+  return { folder, cache, mirror, open, read };
 }
 
 /** The first bytes of the requests for the blob, sorted. */
@@ -93,6 +97,35 @@ describe("a blob that is fetched in ranges", () => {
     expect(Buffer.compare(await read(), layer)).toBe(0);
     expect(refused).toBe(5);
     expect(mirror.upstreams).toMatchObject([{ state: "closed" }]);
+  });
+
+  it.each([
+    ["continued for a client that read right bytes", "suspend", layer],
+    ["not completed for a client that read wrong bytes", "abort", Buffer.from(layer).reverse()],
+  ] as const)("is %s of another writer, which has ended", async (_, end, bytes) => {
+    const half = 2 * rangeBytes;
+    const { folder, cache, mirror, open } = newMirror();
+    await using other = new FileCache(folder, { durability: "visible" });
+    const writer = await other.leadMote({ digest, size: layer.byteLength, mediaType: mediaTypes.octetStream });
+    await writer?.write(bytes.subarray(0, half));
+    let received = 0;
+    const chunks: Uint8Array[] = [];
+    const reading = (async () => {
+      for await (const chunk of await open()) {
+        chunks.push(chunk.slice());
+        received += chunk.byteLength;
+      }
+    })();
+    reading.catch(() => {});
+    await expect.poll(() => received, { timeout: 20_000 }).toBe(half);
+    await writer?.[end]();
+    if (bytes === layer) {
+      await reading;
+      expect(Buffer.compare(joinChunks(chunks), layer)).toBe(0);
+    } else await expect(reading).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
+    await expect.poll(() => mirror.fills, { timeout: 20_000 }).toEqual([]);
+    expect(await cache.moteExists(digest)).toBe(true);
+    expect(upstream.count("blob")).toBe(bytes === layer ? 2 : 4);
   });
 
   it("is passed through if the cache cannot store it", async () => {

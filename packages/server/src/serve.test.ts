@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
@@ -135,6 +136,16 @@ describe("a server", () => {
     await until(() => source.openReaders === 0);
     await until(() => served.length === 1);
     expect(served[0]).toMatchObject({ complete: false });
+  });
+
+  it("sends each chunk before the reader uses its memory again", async () => {
+    const bytes = randomBytes(500_000);
+    const digest = await putBlob(bytes);
+    Object.assign(source, { chunkBytes: 1000, reusesMemory: true });
+    const { url } = await start();
+    const received: Uint8Array[] = [];
+    for await (const chunk of await responseTo(`${url}/v2/a/blobs/${digest}`)) received.push(chunk);
+    expect(Buffer.concat(received).equals(bytes)).toBe(true);
   });
 
   it("reports a client that disconnected before the response", async () => {

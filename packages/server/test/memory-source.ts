@@ -14,6 +14,8 @@ export class MemorySource extends MemoryCache {
   readonly opened: Digest[] = [];
   openReaders = 0;
   chunkBytes = 4096;
+  /** Whether all chunks of a reader have the same memory. */
+  reusesMemory = false;
   /** Awaited before each chunk. */
   beforeChunk: () => Promise<void> = async () => {};
 
@@ -65,9 +67,12 @@ export class MemorySource extends MemoryCache {
   }
 
   protected override async *chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    const memory = new Uint8Array(this.chunkBytes);
     for (let at = 0; at < bytes.byteLength; at += this.chunkBytes) {
       await this.beforeChunk();
-      yield bytes.slice(at, at + this.chunkBytes);
+      const chunk = bytes.slice(at, at + this.chunkBytes);
+      if (this.reusesMemory) memory.set(chunk);
+      yield this.reusesMemory ? memory.subarray(0, chunk.byteLength) : chunk;
     }
   }
 }

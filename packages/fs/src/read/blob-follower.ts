@@ -1,8 +1,17 @@
 import fs from "node:fs";
-import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
+import {
+  createDigester,
+  type Digest,
+  type Digester,
+  digestAlgorithm,
+  type FollowOptions,
+  MoteError,
+  type MoteFollower,
+} from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
+import { FileChunks } from "../disk/file-chunks.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError, type IngestPath } from "../processes/ingest-files.js";
 import { readRanges } from "../processes/range-note.js";
@@ -19,9 +28,14 @@ export class BlobFollower implements MoteFollower {
   readonly #digest: Digest;
   readonly #start: number;
   readonly #verify: boolean;
+  readonly #options: FollowOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #file: OpenBlob;
   readonly #ingest: IngestPath;
+  /** Up to where the file is known to be written without a gap. */
+  #end = 0;
+  /** Used again for each chunk, if the caller allows that. */
+  #buffer = new Uint8Array();
   #reading: Promise<unknown> | undefined;
   #begun = false;
   #closing: Promise<void> | undefined;
@@ -31,22 +45,18 @@ export class BlobFollower implements MoteFollower {
     store: BlobStore,
     locks: WriterLocks,
     digest: Digest,
-    from: {
-      readonly file: OpenBlob;
-      readonly ingest: IngestPath;
-      readonly start: number;
-      readonly verify: boolean;
-      readonly signal: AbortSignal | undefined;
-    },
+    from: { readonly file: OpenBlob; readonly ingest: IngestPath },
+    options: FollowOptions,
   ) {
     this.#store = store;
     this.#locks = locks;
     this.#digest = digest;
     this.#file = from.file;
     this.#ingest = from.ingest;
-    this.#start = from.start;
-    this.#verify = from.verify && from.start === 0;
-    this.#signal = from.signal;
+    this.#start = options.start ?? 0;
+    this.#verify = options.verifyOnRead !== false && this.#start === 0;
+    this.#options = options;
+    this.#signal = options.signal;
     store.budget.acquire();
   }
 
@@ -55,12 +65,12 @@ export class BlobFollower implements MoteFollower {
     store: BlobStore,
     locks: WriterLocks,
     digest: Digest,
-    options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
+    options: FollowOptions,
   ): Promise<BlobFollower | undefined> {
     const file = locks.current(digest);
     if (file === undefined) return undefined;
     const opened = await store.openAt(file.path);
-    return opened && new BlobFollower(store, locks, digest, { ...options, file: opened, ingest: file });
+    return opened && new BlobFollower(store, locks, digest, { file: opened, ingest: file }, options);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -85,8 +95,7 @@ export class BlobFollower implements MoteFollower {
     let delayMs = firstLookMs;
     try {
       for (;;) {
-        this.#signal?.throwIfAborted();
-        if (this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}`);
+        this.#assertOpen();
         const chunk = await this.#read(position);
         if (chunk !== undefined) {
           digester?.update(chunk);
@@ -102,7 +111,10 @@ export class BlobFollower implements MoteFollower {
           yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
           break;
         }
-        if (!isWritten) throw this.#writerGone();
+        if (!isWritten) {
+          if (this.#options.onGone !== undefined) this.#options.onGone(digester ?? (await this.#hashTo(position)));
+          throw this.#writerGone();
+        }
         await this.#change(watch === undefined ? delayMs : lookEveryMs);
         delayMs = Math.min(lookEveryMs, 2 * delayMs);
       }
@@ -145,7 +157,7 @@ export class BlobFollower implements MoteFollower {
     try {
       if (!isHashed && !this.#isSameFile(blob)) await this.#compare(position, blob);
       for (let at = position; at < size; ) {
-        const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
+        const chunk = this.#memory(size - at);
         const got = await asynchronousCalls.read(blob.fd, chunk, at);
         if (got === 0) throw this.#store.corruptError(this.#digest);
         const piece = chunk.subarray(0, got);
@@ -181,17 +193,50 @@ export class BlobFollower implements MoteFollower {
   }
 
   async #read(position: number): Promise<Uint8Array | undefined> {
-    const { budget } = this.#store;
     try {
-      const size = await this.#writtenEnd();
-      if (position >= size) return undefined;
-      const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(budget.chunkBytes, size - position)).buffer);
+      // Many chunks follow when a gap closes: there is nothing to look up for each.
+      if (position >= this.#end) this.#end = await this.#writtenEnd();
+      if (position >= this.#end) return undefined;
+      const chunk = this.#memory(this.#end - position);
       const reading = asynchronousCalls.read(this.#file.fd, chunk, position);
       this.#reading = Promise.resolve(reading).catch(() => {});
       const got = await reading;
       return got === 0 ? undefined : chunk.subarray(0, got);
     } catch (error) {
       throw fileError(error, "read", this.#ingest.path);
+    }
+  }
+
+  /** Returns memory for the next chunk, of `most` bytes or fewer. */
+  #memory(most: number): Uint8Array {
+    const { chunkBytes } = this.#store.budget;
+    const length = Math.min(chunkBytes, most);
+    if (!this.#options.reuse) return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    if (this.#buffer.byteLength < length) this.#buffer = new Uint8Array(Buffer.allocUnsafeSlow(chunkBytes).buffer);
+    return this.#buffer.subarray(0, length);
+  }
+
+  /** Hashes the bytes up to `end` again. */
+  #hashTo(end: number): Promise<Digester> {
+    const hashing = this.#hash(end);
+    this.#reading = hashing.catch(() => {});
+    return hashing;
+  }
+
+  async #hash(end: number): Promise<Digester> {
+    const digester = createDigester(digestAlgorithm(this.#digest));
+    const range = { start: this.#start, end };
+    const chunks = new FileChunks(this.#file.fd, range, () => this.#store.budget.chunkBytes, { reuse: true });
+    try {
+      for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+        this.#assertOpen();
+        digester.update(chunk);
+      }
+      return digester;
+    } catch (error) {
+      throw fileError(error, "read", this.#ingest.path);
+    } finally {
+      await chunks.stop();
     }
   }
 
@@ -233,6 +278,11 @@ export class BlobFollower implements MoteFollower {
 
   #writerGone(): MoteError {
     return new MoteError("MOTE_WRITER_GONE", `the process writing ${this.#digest} stopped; resume its download`);
+  }
+
+  #assertOpen(): void {
+    this.#signal?.throwIfAborted();
+    if (this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}`);
   }
 
   async #release(): Promise<void> {

@@ -81,14 +81,16 @@ export class BlobReaders {
 
   /** Reads a blob while it is written; if no process writes it, reads the blob. Undefined if there is neither. */
   async follow(digest: Digest, options: FollowOptions): Promise<MoteFollower | undefined> {
-    const { start = 0, verifyOnRead = true, signal } = options;
+    const { start = 0, verifyOnRead = true, signal, reuse } = options;
     checkRange(start, start);
-    const range = { start, signal, verify: this.#verify && verifyOnRead };
-    const follower = await BlobFollower.open(this.#store, this.#locks, digest, range);
+    const follower = await BlobFollower.open(this.#store, this.#locks, digest, {
+      ...options,
+      verifyOnRead: this.#verify && verifyOnRead,
+    });
     if (follower !== undefined) return follower;
     try {
       const request = { start, end: Number.POSITIVE_INFINITY, signal, readSmall: true, fallback: undefined };
-      return this.#readerOf(await this.#opener.open<never>(digest, request), { signal }, undefined);
+      return this.#readerOf(await this.#opener.open<never>(digest, request), { signal, reuse }, undefined);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;

@@ -1,7 +1,7 @@
 import fs, { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestBytes, MoteError, type MoteFollower, type ResumableWriter, writeMote } from "@mote/core";
+import { type Digester, digestBytes, MoteError, type MoteFollower, type ResumableWriter, writeMote } from "@mote/core";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FileCache } from "../index.js";
 
@@ -148,6 +148,45 @@ it("a follower fails when the writer aborts, and the next writer resumes its byt
   await fill(next);
   await next.close();
 });
+
+it("a follower that is allowed to reuses the memory of its chunks", async () => {
+  const writer = await lead();
+  await writer.write(bytes.subarray(0, 10));
+  await using follower = await cache.followMote(mote.digest, { verifyOnRead: false, reuse: true });
+  const read: Uint8Array[] = [];
+  const memory = new Set<ArrayBufferLike>();
+  for await (const chunk of follower ?? []) {
+    read.push(chunk.slice());
+    memory.add(chunk.buffer);
+    if (read.length > 1) continue;
+    await writer.write(bytes.subarray(10));
+    await writer.close();
+  }
+  expect(Buffer.concat(read).equals(bytes)).toBe(true);
+  expect([read.length > 1, memory.size]).toEqual([true, 1]);
+});
+
+it.each(["suspend", "abort"] as const)(
+  "a follower whose writer ends with %s tells the hash of what it has read",
+  async (end) => {
+    for (const verifyOnRead of [true, false]) {
+      const writer = await lead();
+      await fill(writer, 500_000);
+      const hashes: string[] = [];
+      const onGone = (read: Digester) => hashes.push(read.digest());
+      await using follower = await cache.followMote(mote.digest, { verifyOnRead, onGone });
+      let length = 0;
+      const following = (async () => {
+        for await (const chunk of follower ?? []) length += chunk.byteLength;
+      })();
+      while (length < 500_000) await new Promise(setImmediate);
+      await writer[end]();
+      await expect(following.catch(code)).resolves.toBe("MOTE_WRITER_GONE");
+      expect(hashes).toEqual([digestBytes(bytes.subarray(0, 500_000))]);
+      await cache.prune(0);
+    }
+  },
+);
 
 it("a small blob is led, but leaves no file when its writer is suspended or killed", async () => {
   const small = bytes.subarray(0, 1000);

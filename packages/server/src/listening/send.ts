@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ApiResponse } from "../routing/response.js";
 
@@ -28,8 +27,7 @@ export async function send(
       for await (const chunk of body.chunks) {
         signal.throwIfAborted();
         const pause = sent(chunk.byteLength);
-        const drained = response.write(chunk) ? undefined : once(response, "drain", { signal });
-        if (pause !== undefined || drained !== undefined) await Promise.all([pause, drained]);
+        await Promise.all([pause, written(chunk, response, signal)]);
       }
     }
     if (!isReusable) {
@@ -40,4 +38,18 @@ export async function send(
   } finally {
     if (body !== undefined && !(body instanceof Uint8Array)) await body.close();
   }
+}
+
+/** Writes a chunk. Resolves when its memory is no longer used. */
+function written(chunk: Uint8Array, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    response.write(chunk, (error) => {
+      // The end of a broken connection aborts the signal.
+      if (error) return;
+      signal.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
 }

@@ -114,7 +114,7 @@ export function upstreamRequests(pullThrough: PullThrough, source: MoteSource, c
     return {
       size: blob.info.size,
       open: ({ start, end } = { start: 0, end: blob.info.size }) =>
-        openBlob(repository, end - start, () => blob.read({ start, end, ...options })),
+        openBlob(repository, end - start, () => blob.read({ start, end, reuse: true, ...options })),
       isHit: () => isHit,
     };
   }
