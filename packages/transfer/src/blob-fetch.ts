@@ -103,6 +103,7 @@ export class BlobFetch {
         begin: ({ stored: offset }) => {
           resumedAt = offset;
           if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
+          this.#locations.openSoon();
           return begin(offset);
         },
         onBytes: reportProgress(this.#job, this.#blob.descriptor),

@@ -19,11 +19,24 @@ export class Locations {
   readonly #decompressed: DecompressedBlob[] = [];
   readonly #locator: LayerLocator | undefined;
   readonly #locations: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
+  #opening: NodeJS.Immediate | undefined;
 
   constructor(job: Job, bic: BlobInfoCache | undefined, refCodec: RefCodec | undefined) {
     this.#job = job;
     this.#bic = bic;
     this.#locator = bic && refCodec && new LayerLocator(bic, refCodec);
+  }
+
+  /** Opens the blob-info cache while requests wait for their responses, rather than when everything has arrived. */
+  openSoon(): void {
+    if (this.#locator === undefined) return;
+    this.#opening ??= setImmediate(async () => {
+      try {
+        await this.#bic?.open();
+      } catch {
+        // The first use reports it.
+      }
+    });
   }
 
   /** Returns repositories on the destination's registry from which the blob may be mounted: the source, then the newest known locations. */

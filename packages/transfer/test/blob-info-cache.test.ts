@@ -50,7 +50,26 @@ describe("with a blob-info cache, a transfer", () => {
     expect(await locate(bad, place("two.example", "x"))).toEqual([]);
   });
 
-  it("records nothing if all blobs are linked from the cache", async () => {
+  it("opens it while the source has not responded", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const opened = new Promise<void>((resolve) => {
+      bic.open = () => {
+        resolve();
+        return Promise.reject(new MoteError("MOTE_IO", "broken"));
+      };
+    });
+    source.ref = place("one.example", "app");
+    addImage(source, "v1", [3000]);
+    const read = source.blob.bind(source);
+    source.blob = async (...wanted) => {
+      await opened;
+      return read(...wanted);
+    };
+    const report = await transfer({ source, cache, bic, refCodec, refs: ["v1"] });
+    expect(report.fetched.count).toBe(2);
+  });
+
+  it("neither opens it nor records anything if all blobs are linked from the cache", async () => {
     const recorded: string[] = [];
     const bic = new MemoryBlobInfoCache();
     const record = bic.recordKnownLocation.bind(bic);
@@ -73,7 +92,11 @@ describe("with a blob-info cache, a transfer", () => {
     expect(await linking("first")).toBe(image.layers.length + 1);
     expect(recorded.length).toBeGreaterThan(0);
     recorded.length = 0;
+    bic.open = async () => {
+      recorded.push("opened");
+    };
     expect(await linking("second")).toBe(image.layers.length + 1);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(recorded).toEqual([]);
   });
 
