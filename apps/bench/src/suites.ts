@@ -47,7 +47,8 @@ export const suites: Readonly<Record<string, Suite>> = {
     title: "A large blob over several connections",
     about:
       "Complete processes: the same pull with and without parallel ranges, from a server on loopback that generates the blob, with a limited rate " +
-      "for each connection and without. Takes some minutes, and memory for the blob.",
+      "for each connection and without; and the same through `mote serve`, for one client (`curl`) that discards the blob. Takes some minutes, and memory " +
+      "for the blob.",
     rows: largeBlobSuite,
   },
   many: {
