@@ -73,6 +73,8 @@ export class LayoutContent implements ContentSource {
   async images(options: Cancellable = {}): Promise<readonly ListedImage[]> {
     await this.#assertLayout(options);
     const entries = await readIndexEntries(this.#files, options);
+    if (entries.length === 0 && !(await hasFile(this.#files, "index.json", options)))
+      throw this.#noIndex("check the path");
     return entries.map((entry) => ({ name: bestNameOf(entry), descriptor: withoutName(entry) }));
   }
 
@@ -191,7 +193,6 @@ export class LayoutContent implements ContentSource {
 
   /** Returns undefined if the marker is missing or unreadable, and the rest is a layout: it is not needed. */
   async #marker(options: Cancellable): Promise<Uint8Array | undefined> {
-    const { location } = this.#files;
     try {
       const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes });
       if (isJson(marker) || !(await hasFile(this.#files, "index.json", options))) return marker;
@@ -203,9 +204,14 @@ export class LayoutContent implements ContentSource {
       const advice = (await hasFile(this.#files, "manifest.json", options))
         ? "read it as docker-archive:"
         : "check the path";
-      const message = `${location} is not an OCI image layout: it has no index.json; ${advice}`;
-      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
+      throw this.#noIndex(advice, cause);
     }
+  }
+
+  #noIndex(advice: string, cause?: unknown): MoteError {
+    const { location } = this.#files;
+    const message = `${location} is not an OCI image layout: it has no index.json; ${advice}`;
+    return new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
   }
 
   #absent(wanted: string, entries: readonly Descriptor[]): MoteError {

@@ -124,6 +124,15 @@ describe("a layout is read", () => {
     return source;
   }
 
+  it("but not listed without an index.json, as if it were empty", async () => {
+    const source = layout([image(1)]);
+    rmSync(join(dir, "index.json"));
+    expect(await errorOf(source.images())).toMatchObject({
+      code: "MOTE_UNSUPPORTED_FORMAT",
+      message: expect.stringContaining("it has no index.json"),
+    });
+  });
+
   it("but not of version 2", async () => {
     const source = layout([image(1)], '{"imageLayoutVersion":"2.0.0"}');
     expect((await errorOf(source.resolve(""))).code).toBe("MOTE_UNSUPPORTED_FORMAT");
