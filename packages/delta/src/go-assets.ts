@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { brotliDecompress } from "node:zlib";
+import { createBrotliDecompress } from "node:zlib";
 
 /** Encoders of one version of Go and of klauspost's modules, as WebAssembly. `go/build.mjs` builds them. */
 export interface GoAsset {
@@ -31,7 +30,10 @@ export const goAssets: readonly GoAsset[] = [
 
 declare const WebAssembly: {
   compile(bytes: Uint8Array): Promise<object>;
+  readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
 };
+
+const pageBytes = 64 * 1024;
 
 /** Node does not declare it. */
 export type WasmModule = object;
@@ -49,7 +51,24 @@ export function compileAsset(asset: GoAsset): Promise<WasmModule> {
 }
 
 async function read({ file, sha256 }: GoAsset): Promise<Uint8Array> {
-  const bytes = await promisify(brotliDecompress)(await readFile(new URL(`../assets/${file}`, import.meta.url)));
-  if (createHash("sha256").update(bytes).digest("hex") !== sha256) throw new Error(`${file} is damaged`);
+  const decompressing = createBrotliDecompress({ chunkSize: pageBytes });
+  decompressing.end(await readFile(new URL(`../assets/${file}`, import.meta.url)));
+  const hash = createHash("sha256");
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of decompressing) {
+    hash.update(chunk);
+    chunks.push(chunk);
+    size += chunk.byteLength;
+  }
+  if (hash.digest("hex") !== sha256) throw new Error(`${file} is damaged`);
+  // Not from malloc: glibc keeps up to twice the size of the largest block that was ever freed, for each thread that compiles.
+  const { buffer } = new WebAssembly.Memory({ initial: Math.ceil(size / pageBytes) });
+  const bytes = new Uint8Array(buffer, 0, size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
   return bytes;
 }

@@ -137,4 +137,18 @@ describe("a tar-diff", () => {
     expect((await again).diff.equals(diff)).toBe(true);
     expect((await makeAndApply(old, tar)).diff.equals(diff)).toBe(true);
   });
+
+  it("that is abandoned after any of its chunks does not change the next one", async () => {
+    await using old = await openOld(tarBytes([{ path: "a", content: sampleContent(50_000) }]));
+    const noise = Buffer.from(Array.from({ length: 800_000 }, (_, at) => Math.imul(at, 0x9e3779b1) >>> 24));
+    const tar = tarBytes([{ path: "b", content: noise }]);
+    const make = () => makeTarDiff(() => inChunks(tar), old, { windowBytes: 5000 });
+    const whole = await joined(make());
+    for (const left of [1, 2, 3]) {
+      let read = 0;
+      for await (const _ of make()) if (++read === left) break;
+      expect(read).toBe(left);
+      expect((await joined(make())).equals(whole)).toBe(true);
+    }
+  });
 });

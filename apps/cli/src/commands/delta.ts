@@ -16,6 +16,7 @@ export async function delta(
   { force }: DeltaCommandOptions,
 ): Promise<void> {
   const { out, signal, settings } = context;
+  collectOften();
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   await using mote = await openCache(context);
   using progress = showDelta(out);
@@ -31,4 +32,12 @@ export async function delta(
   if (deltas.length === 0 && unchanged.length > 0) out.note(`${old} and ${next} are the same image; there is no delta`);
   const lines = out.quiet ? deltas.map(({ reference }) => reference) : deltaLines(report, out);
   out.result(report, lines);
+}
+
+/**
+ * Makes V8 collect young objects four times as often. Those of the streams of this command are few, but keep chunks of memory that V8 does
+ * not count: 20 to 40 MB of them.
+ */
+function collectOften(): void {
+  process.getBuiltinModule("node:v8").setFlagsFromString("--minor-gc-task-trigger=20");
 }

@@ -1,4 +1,3 @@
-import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
 import type { Cancellable } from "@mote/core";
 import { encodeStandardZstd } from "../go-encoders.js";
@@ -11,29 +10,71 @@ const windowLog = 23;
 const hashLog = 20;
 const chainLog = 21;
 
-interface Library {
-  readonly constants: Readonly<Record<`ZSTD_c_${"compressionLevel" | "windowLog" | "hashLog" | "chainLog"}`, number>>;
-  createZstdCompress(options: object): NodeJS.ReadWriteStream & AsyncIterable<Uint8Array>;
+interface Compressing extends NodeJS.ReadWriteStream {
+  flush(kind: number, done: () => void): void;
+  destroy(): void;
 }
 
-/** Compresses with zstd, by Node if possible (22.15 and later), else by WebAssembly, which takes more memory. */
-export async function* compressZstd(
-  content: AsyncIterable<Uint8Array>,
-  options: Cancellable,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (!("createZstdCompress" in zlib)) {
-    yield* encodeStandardZstd(content, options);
-    return;
+interface Library {
+  readonly constants: Readonly<
+    Record<`ZSTD_c_${"compressionLevel" | "windowLog" | "hashLog" | "chainLog"}` | "ZSTD_e_end", number>
+  >;
+  createZstdCompress(options: object): Compressing;
+}
+
+/** Compresses one stream after another with zstd: by Node if possible (22.15 and later), else by WebAssembly, which takes more memory. */
+export class ZstdCompressor {
+  /** Its memory is used for all streams: glibc would keep that of each for the thread that happened to allocate it. */
+  #compressing: Compressing | undefined;
+
+  /** The memory of a chunk of content may be reused when the next one is read. */
+  async *compress(
+    content: AsyncIterable<Uint8Array>,
+    options: Cancellable,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    if (!("createZstdCompress" in zlib)) {
+      yield* encodeStandardZstd(content, options);
+      return;
+    }
+    const library = zlib as unknown as Library;
+    const compressing = this.#compressing ?? create(library);
+    this.#compressing = undefined;
+    const output: Uint8Array[] = [];
+    const add = (chunk: Uint8Array) => output.push(chunk);
+    compressing.on("data", add);
+    try {
+      for await (const chunk of content) {
+        await ended(compressing, (done) => compressing.write(chunk, done));
+        yield* output.splice(0);
+      }
+      await ended(compressing, (done) => compressing.flush(library.constants.ZSTD_e_end, done));
+      yield* output;
+      compressing.off("data", add);
+      this.#compressing = compressing;
+    } finally {
+      if (this.#compressing === undefined) compressing.destroy();
+    }
   }
-  const { constants, createZstdCompress } = zlib as unknown as Library;
+}
+
+function create({ constants, createZstdCompress }: Library): Compressing {
   const params = {
     [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_windowLog]: windowLog,
     [constants.ZSTD_c_hashLog]: hashLog,
     [constants.ZSTD_c_chainLog]: chainLog,
   };
-  const compressing = createZstdCompress({ chunkSize: 256 * 1024, params });
-  // Errors of the content end the output's iteration, too.
-  pipeline(Readable.from(content), compressing, () => {});
-  yield* compressing;
+  return createZstdCompress({ chunkSize: 256 * 1024, params });
+}
+
+/** Waits for an operation of a stream. @throws the error of the stream */
+function ended(stream: Compressing, begin: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once("error", reject);
+    begin((error) => {
+      stream.off("error", reject);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

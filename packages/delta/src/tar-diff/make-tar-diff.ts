@@ -1,5 +1,5 @@
 import type { Cancellable } from "@mote/core";
-import { compressZstd } from "./compress-zstd.js";
+import { ZstdCompressor } from "./compress-zstd.js";
 import { contentWindows, type Stretch } from "./content-windows.js";
 import { Matcher } from "./matcher.js";
 import type { OldFile } from "./old-file.js";
@@ -39,26 +39,26 @@ export async function* makeTarDiff(
   old: Iterable<OldFile> & Pick<OldFiles, "get">,
   options: MakeTarDiffOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield tarDiffMagic;
-  yield* compressZstd(encodedOperations(content, old, options), options);
-}
-
-async function* encodedOperations(
-  content: () => AsyncIterable<Uint8Array>,
-  old: Iterable<OldFile> & Pick<OldFiles, "get">,
-  { signal, windowBytes: bytes = windowBytes }: MakeTarDiffOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const comparison = unused.get(old) ?? new Comparison(old, await OldIndex.read(old, { signal }));
+  const comparison = unused.get(old) ?? new Comparison(old, await OldIndex.read(old, options));
   unused.delete(old);
   try {
-    comparison.begin();
-    for await (const window of contentWindows(content(), comparison.window(bytes), { signal })) {
-      yield* await comparison.encode(window);
-    }
-    yield* comparison.end();
+    yield tarDiffMagic;
+    yield* comparison.compressor.compress(encodedOperations(content(), comparison, options), options);
   } finally {
     unused.set(old, comparison);
   }
+}
+
+async function* encodedOperations(
+  content: AsyncIterable<Uint8Array>,
+  comparison: Comparison,
+  { signal, windowBytes: bytes = windowBytes }: MakeTarDiffOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  comparison.begin();
+  for await (const window of contentWindows(content, comparison.window(bytes), { signal })) {
+    yield* await comparison.encode(window);
+  }
+  yield* comparison.end();
 }
 
 /** The comparisons of earlier layers: an index takes time to make, and garbage of their size would not be collected soon. */
@@ -72,6 +72,7 @@ interface Guess {
 }
 
 class Comparison {
+  readonly compressor = new ZstdCompressor();
   readonly #old: Pick<OldFiles, "get">;
   readonly #index: OldIndex;
   readonly #matcher = new Matcher(maxPieceBytes);
