@@ -1,7 +1,7 @@
 import { constants, createGzip, gzipSync } from "node:zlib";
 import { type Digest, digestBytes, MemoryCache, type Mote, mediaTypes } from "@mote/core";
 import fc from "fast-check";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { sampleContent } from "../test/sample-content.js";
 import type { Encoder } from "./encoder.js";
 import { builtInEncoders } from "./encoders.js";
@@ -148,6 +148,41 @@ it("an encoder that is slower than required is not used", async () => {
   expect(await replay({ ...options, encoders: encoders.list, minBytesPerSecond })).toBeUndefined();
   expect(await cache.moteExists(wanted.digest)).toBe(false);
 });
+
+it.each(["gzip:zlib-6", "gzip:go1.26-6", "gzip:pgzip1.20.4-5", "zstd:klauspost1.20.0-2", "untransformed"])(
+  "an error while %s makes a blob ends it and its content early, and nothing is stored",
+  async (name) => {
+    const encoder = encoders.list.find((each) => each.name === name);
+    if (encoder === undefined) throw new Error("there is no such encoder");
+    const tooSlow = new Error("too slow");
+    const block = sampleContent(1024 * 1024);
+    const maxBlocks = 200;
+    for (const by of ["onBytes", "content"]) {
+      let blocks = 0;
+      let isClosed = false;
+      async function* content() {
+        try {
+          for (; blocks < maxBlocks; blocks++) {
+            if (by === "content" && blocks === 8) throw tooSlow;
+            yield block;
+          }
+        } finally {
+          isClosed = true;
+        }
+      }
+      const cache = new MemoryCache();
+      const wanted = { ...moteOf(block), size: 1e9 };
+      const onBytes = (bytes: number) => {
+        if (by === "onBytes" && bytes > 0) throw tooSlow;
+      };
+      const making = replayWith(encoder, { wanted, start: new Uint8Array(), content, cache, onBytes });
+      await expect(making).rejects.toBe(tooSlow);
+      await vi.waitUntil(() => isClosed, { timeout: 30_000 });
+      expect(blocks).toBeLessThan(maxBlocks);
+      expect(await cache.moteExists(wanted.digest)).toBe(false);
+    }
+  },
+);
 
 it("a known encoder needs no start of the blob", async () => {
   const content = sampleContent(100_000);
