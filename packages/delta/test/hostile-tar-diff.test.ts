@@ -229,6 +229,20 @@ describe("the old files", () => {
     expect([...files].map(({ path }) => path)).toEqual([long]);
   });
 
+  it("are read after a sparse file whose header continues, and none from its content", async () => {
+    const map = new Uint8Array(512).fill(0x30);
+    map[504] = 1;
+    const inside = tarBytes([file("inside")]).subarray(0, 1024);
+    const tar = Buffer.from(tarBytes([{ path: "sparse", type: "S", content: inside }, file("after")]));
+    tar[482] = 1;
+    // The checksum is one more.
+    const sum = Number.parseInt(tar.subarray(148, 154).toString(), 8) + 1;
+    tar.write(sum.toString(8).padStart(6, "0"), 148);
+    const continued = Buffer.concat([tar.subarray(0, 512), map, new Uint8Array(512), tar.subarray(512)]);
+    await using files = await openLayers(continued);
+    expect([...files].map(({ path }) => path)).toEqual(["after"]);
+  });
+
   it("end where a tar is damaged, and are bounded", async () => {
     const tar = Buffer.from(tarBytes([file("a"), file("b"), file("c")]));
     tar[1024 + 10] = 0x7f;

@@ -19,6 +19,9 @@ const blockBytes = 512;
 const maxExtendedBytes = 1024 * 1024;
 /** Linux's limit on a path. */
 const maxPathBytes = 4096;
+/** Where the header of a sparse file of GNU tar says that it continues in another block, and where that block says so. */
+const continuedAt = 482;
+const continuedAgainAt = 504;
 
 /**
  * Splits a tar into the contents of regular files and everything else. All bytes of the input are in the output, in order. What cannot be read
@@ -32,6 +35,8 @@ export class TarParts {
   #extended: { readonly type: string; readonly chunks: Uint8Array[] } | undefined;
   #longName: Uint8Array | undefined;
   #records = new Map<string, string>();
+  /** The body of a sparse file of GNU tar, while the blocks that continue its header are read. */
+  #sparse: { readonly left: number; readonly padding: number } | undefined;
   #isEnded = false;
   #zeroBlocks = 0;
 
@@ -74,6 +79,13 @@ export class TarParts {
   *#endHeader(): Generator<TarPart, void, undefined> {
     const header = this.#header;
     this.#header = new Uint8Array(0);
+    if (this.#sparse !== undefined) {
+      if (header[continuedAgainAt] !== 0) return;
+      this.#left = this.#sparse.left;
+      this.#padding = this.#sparse.padding;
+      this.#sparse = undefined;
+      return;
+    }
     if (header.every((byte) => byte === 0)) {
       this.#zeroBlocks++;
       this.#isEnded = this.#zeroBlocks === 2;
@@ -104,6 +116,11 @@ export class TarParts {
     // Links and folders have no content, whatever their size says; other types are unknown.
     if ("123456".includes(type)) this.#left = this.#padding = 0;
     else if (entry.isRegular) this.#body = "content";
+    else if (type === "S" && header[continuedAt] !== 0) {
+      // They are not counted in the size. Without them, stored content could pass for a header.
+      this.#sparse = { left: this.#left, padding: this.#padding };
+      this.#left = this.#padding = 0;
+    }
     yield { kind: "entry", entry };
   }
 
