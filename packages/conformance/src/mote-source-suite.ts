@@ -93,7 +93,7 @@ export function moteSourceSuite(
       await using reader = await source.moteReader(large.digest);
       for await (const chunk of reader) {
         chunks.push(chunk);
-        copies.push(chunk.slice());
+        copies.push(new Uint8Array(chunk));
       }
       expect(chunks.every((chunk, n) => sameBytes(chunk, copies[n] ?? new Uint8Array()))).toBe(true);
     });

@@ -67,7 +67,7 @@ export class MemorySource extends MemoryCache {
   }
 
   protected override async *chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-    const memory = new Uint8Array(this.chunkBytes);
+    const memory = Buffer.alloc(this.chunkBytes);
     for (let at = 0; at < bytes.byteLength; at += this.chunkBytes) {
       await this.beforeChunk();
       const chunk = bytes.slice(at, at + this.chunkBytes);

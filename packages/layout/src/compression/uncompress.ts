@@ -65,7 +65,7 @@ export async function* uncompressedBlob(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new ByteReader(chunks);
   try {
-    const magic = (await input.whole(magicBytes)).slice();
+    const magic = new Uint8Array(await input.whole(magicBytes));
     const whole = from(magic, input);
     const compression = compressionOf(magic);
     yield* compression === undefined ? whole : uncompressedStream(whole, location, { compression, signal });

@@ -48,7 +48,7 @@ export async function uploadBlob(
       }
       if (await upload.append(chunk)) continue;
       await requests.begin();
-      return await sendStream(requests, quirks, { size, chunks: joined(chunk.slice(), copies(resized)) });
+      return await sendStream(requests, quirks, { size, chunks: joined(new Uint8Array(chunk), copies(resized)) });
     }
     await upload.finish();
   } catch (error) {

@@ -16,8 +16,8 @@ export async function* completeChunks(chunks: AsyncIterable<Uint8Array>, length:
     position += chunk.byteLength;
     if (position > length) break;
     if (sent > 0) yield chunk.subarray(0, sent);
-    // The reader may use the chunk's memory again.
-    if (sent < chunk.byteLength) held.push(chunk.slice(sent));
+    // A copy, which a Buffer's own slice is not: the reader may use the chunk's memory again.
+    if (sent < chunk.byteLength) held.push(new Uint8Array(chunk.subarray(sent)));
   }
   if (position !== length) {
     throw new MoteError("MOTE_SIZE_MISMATCH", `expected ${length} bytes, but read at least ${position}`, {
