@@ -120,13 +120,16 @@ export interface FollowOptions extends Cancellable {
   readonly start?: number | undefined;
   /**
    * Whether bytes that are read from the first one on are hashed here, too. Default true. If false, a stream that ends cleanly had the bytes of the
-   * committed mote, which its writer has verified.
+   * committed mote, which its writer has verified; a cache that cannot know that hashes all the same.
    */
   readonly verifyOnRead?: boolean | undefined;
   /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
   readonly reuse?: boolean | undefined;
-  /** Called before `MOTE_WRITER_GONE` is thrown, with the hash of the bytes that were read, for a caller that continues with another writer. */
-  readonly onGone?: ((read: Digester) => void) | undefined;
+  /**
+   * Called before `MOTE_WRITER_GONE` is thrown, for a caller that continues with another writer. `hash` resolves to the hash of the bytes that were
+   * read; if they were not hashed meanwhile, all of them are read again.
+   */
+  readonly onGone?: ((hash: () => Promise<Digester>) => Promise<void>) | undefined;
 }
 
 export interface LeadOptions extends Cancellable {

@@ -59,6 +59,7 @@ export function fileCacheSettings(root: string, options: FileCacheOptions) {
     keepUploads: options.keepUploads,
     calls: (options.synchronous ?? isLocal) ? synchronousCalls : asynchronousCalls,
     syncTogether: options.syncTogether ?? isLocal,
+    isLocal,
     linkOnRead: options.linkOnRead ?? (process.platform === "win32" || !isLocal),
     chunksOnWrite: options.chunkDigests === "write",
   };

@@ -120,8 +120,8 @@ export class FileCache implements MoteCache {
     this.#links = new LinkOut(store);
     this.#writers = new BlobWriters(store, locks, manifests);
     const fallback = settings.fallback && new Fallback(settings.fallback);
-    const { verifyOnRead: verify, linkOnRead } = settings;
-    this.#readers = new BlobReaders(store, locks, { verify, linkOnRead, fallback });
+    const { verifyOnRead: verify, linkOnRead, isLocal } = settings;
+    this.#readers = new BlobReaders(store, locks, { verify, linkOnRead, isLocal, fallback });
     const quarantine = new Quarantine(folder, logger);
     this.#prune = { store, tags, members, checks, manifests, pins, waiting, leases, orphans, quarantine };
     this.#opening = opening;

@@ -59,9 +59,9 @@ export class FillReader extends ReadOnceReader {
     const { start, end } = this.#options;
     if (!this.#isWhole) return yield* firstBytes(this.#follow(), end - start);
     for await (const chunk of this.#follow()) yield chunk;
-    if (this.#shared !== undefined || this.#isFollowing) return;
     const { digest, size } = this.info;
-    if (this.#position === size && this.#hash().digest() === digest) return;
+    const isVerified = this.#shared !== undefined || this.#isFollowing;
+    if (this.#position === size && (isVerified || this.#hash().digest() === digest)) return;
     throw new MoteError("MOTE_DIGEST_MISMATCH", `wrong bytes were received for ${digest}; request it again`, {
       details: { digest },
     });
@@ -117,7 +117,7 @@ export class FillReader extends ReadOnceReader {
     return false;
   }
 
-  /** Reads until the next byte is in memory, if another one verifies it. Returns whether the blob was read to its end. */
+  /** Reads to the end if the writer verifies the bytes, otherwise until the next byte is in memory. Returns whether the end was reached. */
   async *#fromFile(
     opened: MoteFollower | MoteReader,
     recent: RecentChunks | undefined,
@@ -154,7 +154,7 @@ export class FillReader extends ReadOnceReader {
 
   get #isWhole(): boolean {
     const { start, end } = this.#options;
-    return start === 0 && end === this.info.size;
+    return start === 0 && end >= this.info.size;
   }
 
   /** Returns the hash of what was read so far, and hashes the rest here. */
@@ -170,27 +170,30 @@ export class FillReader extends ReadOnceReader {
     const { digest } = this.info;
     const { fill, reuse, signal } = this.#options;
     const isFirst = this.#isWhole && this.#position === 0 && this.#digester === undefined;
-    const onGone = (read: Digester) => {
-      if (!this.#isFollowing) return;
-      this.#isFollowing = false;
-      this.#digester = read;
-    };
-    const options = { start: this.#position, reuse, signal, verifyOnRead: false, ...(isFirst && { onGone }) };
     const outcome = fill.done.then(
       () => ({ error: undefined }),
       (error: unknown) => ({ error: error ?? new Error("the fetch failed") }),
     );
+    const ended = () => untilAborted(Promise.race([outcome, delay(pollMs, undefined, { ref: false })]), signal);
+    const onGone = async (hash: () => Promise<Digester>) => {
+      // A fetch that has failed is not continued: then nothing is hashed.
+      const error = (await ended())?.error;
+      if (error !== undefined && !(error instanceof CacheError)) throw error;
+      this.#digester = await hash();
+      this.#isFollowing = false;
+    };
+    const options = { start: this.#position, reuse, signal, verifyOnRead: false, ...(isFirst && { onGone }) };
     for (;;) {
       const follower = await this.#cache.followMote?.(digest, options);
       if (follower !== undefined) {
         this.#isFollowing = isFirst;
         return follower;
       }
-      const ended = await untilAborted(Promise.race([outcome, delay(pollMs, undefined, { ref: false })]), signal);
-      if (ended === undefined) continue;
-      if (ended.error === undefined) return this.#stored();
-      if (ended.error instanceof CacheError) return undefined;
-      throw ended.error;
+      const end = await ended();
+      if (end === undefined) continue;
+      if (end.error === undefined) return this.#stored();
+      if (end.error instanceof CacheError) return undefined;
+      throw end.error;
     }
   }
 

@@ -112,7 +112,7 @@ export class BlobFollower implements MoteFollower {
           break;
         }
         if (!isWritten) {
-          if (this.#options.onGone !== undefined) this.#options.onGone(digester ?? (await this.#hashTo(position)));
+          await this.#options.onGone?.(async () => digester ?? this.#hashTo(position));
           throw this.#writerGone();
         }
         await this.#change(watch === undefined ? delayMs : lookEveryMs);

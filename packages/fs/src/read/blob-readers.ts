@@ -30,18 +30,25 @@ export class BlobReaders {
   readonly #locks: WriterLocks;
   readonly #opener: BlobOpener;
   readonly #verify: boolean;
+  readonly #isLocal: boolean;
   readonly #fallback: Fallback | undefined;
   readonly #shared = new SharedChunks();
 
   constructor(
     store: BlobStore,
     locks: WriterLocks,
-    options: { readonly verify: boolean; readonly linkOnRead: boolean; readonly fallback: Fallback | undefined },
+    options: {
+      readonly verify: boolean;
+      readonly linkOnRead: boolean;
+      readonly isLocal: boolean;
+      readonly fallback: Fallback | undefined;
+    },
   ) {
     this.#store = store;
     this.#locks = locks;
     this.#opener = new BlobOpener(store, options);
     this.#verify = options.verify;
+    this.#isLocal = options.isLocal;
     this.#fallback = options.fallback;
   }
 
@@ -85,7 +92,8 @@ export class BlobReaders {
     checkRange(start, start);
     const follower = await BlobFollower.open(this.#store, this.#locks, digest, {
       ...options,
-      verifyOnRead: this.#verify && verifyOnRead,
+      // On a network file system, what this machine reads may differ from what the writer, on another one, has hashed.
+      verifyOnRead: this.#verify && (verifyOnRead || !this.#isLocal),
     });
     if (follower !== undefined) return follower;
     try {

@@ -1,4 +1,16 @@
-import fs, { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import fs, {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digester, digestBytes, MoteError, type MoteFollower, type ResumableWriter, writeMote } from "@mote/core";
@@ -149,7 +161,7 @@ it("a follower fails when the writer aborts, and the next writer resumes its byt
   await next.close();
 });
 
-it("a follower that is allowed to reuses the memory of its chunks", async () => {
+it("a follower with reuse has one memory for all chunks", async () => {
   const writer = await lead();
   await writer.write(bytes.subarray(0, 10));
   await using follower = await cache.followMote(mote.digest, { verifyOnRead: false, reuse: true });
@@ -167,13 +179,15 @@ it("a follower that is allowed to reuses the memory of its chunks", async () => 
 });
 
 it.each(["suspend", "abort"] as const)(
-  "a follower whose writer ends with %s tells the hash of what it has read",
+  "a follower whose writer ends with %s passes on the hash of what it has read",
   async (end) => {
     for (const verifyOnRead of [true, false]) {
       const writer = await lead();
       await fill(writer, 500_000);
       const hashes: string[] = [];
-      const onGone = (read: Digester) => hashes.push(read.digest());
+      const onGone = async (hash: () => Promise<Digester>) => {
+        hashes.push((await hash()).digest());
+      };
       await using follower = await cache.followMote(mote.digest, { verifyOnRead, onGone });
       let length = 0;
       const following = (async () => {
@@ -187,6 +201,36 @@ it.each(["suspend", "abort"] as const)(
     }
   },
 );
+
+it("a follower on a network file system hashes what it reads itself", async () => {
+  const nfs = 0x6969;
+  vi.spyOn(fs, "statfsSync").mockReturnValue({ type: nfs } as fs.StatsFs);
+  syncBuiltinESMExports();
+  await using shared = new FileCache(root);
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+  const writer = await lead();
+  await fill(writer, 500_000);
+  const path = join(root, ".mote/ingest", ingested()[0] ?? "");
+  const put = (first: Uint8Array) => {
+    const fd = openSync(path, "r+");
+    writeSync(fd, first, 0, first.byteLength, 0);
+    closeSync(fd);
+  };
+  // As if this machine still had zeros in its page cache.
+  put(new Uint8Array(1000));
+  await using follower = await shared.followMote(mote.digest, { verifyOnRead: false });
+  let length = 0;
+  const following = (async () => {
+    for await (const chunk of follower ?? []) length += chunk.byteLength;
+  })();
+  following.catch(() => {});
+  await expect.poll(() => length, { timeout: 20_000 }).toBe(500_000);
+  put(bytes.subarray(0, 1000));
+  await writer.write(bytes.subarray(500_000));
+  await writer.close();
+  await expect(following.catch(code)).resolves.toBe("MOTE_CORRUPT");
+});
 
 it("a small blob is led, but leaves no file when its writer is suspended or killed", async () => {
   const small = bytes.subarray(0, 1000);
