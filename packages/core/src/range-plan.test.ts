@@ -59,10 +59,12 @@ test("ranges are assigned in order, and become smaller towards the end of the bl
   expect((taken.at(-2)?.end ?? 0) - (taken.at(-2)?.start ?? 0)).toBe(4 * MiB);
 });
 
-test("a single connection leaves no rest for others", () => {
-  const plan = new RangePlan(150 * MiB, []);
-  expect(plan.take(100 * MiB, 1)).toEqual({ start: 0, end: 100 * MiB });
-  expect(plan.take(100 * MiB, 1)).toEqual({ start: 100 * MiB, end: 150 * MiB });
+test("a single connection leaves half of the rest for others, if that is much", () => {
+  const plan = new RangePlan(300 * MiB, []);
+  expect(plan.take(512 * MiB, 1)).toEqual({ start: 0, end: 150 * MiB });
+  expect(plan.take(512 * MiB, 1)).toEqual({ start: 150 * MiB, end: 225 * MiB });
+  expect(plan.take(512 * MiB, 1)).toEqual({ start: 225 * MiB, end: 289 * MiB });
+  expect(plan.take(512 * MiB, 1)).toEqual({ start: 289 * MiB, end: 300 * MiB });
   expect(plan.isEmpty).toBe(true);
 });
 

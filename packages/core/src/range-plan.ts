@@ -1,7 +1,8 @@
 import { type ByteRange, ByteRanges } from "./byte-ranges.js";
 
-/** Below this, a request costs more than the balance between connections is worth. */
+/** Below these, a request costs more than the balance between connections is worth, or that of one with those that may be added. */
 const smallestRangeBytes = 4 * 1024 * 1024;
+const smallestSingleBytes = 64 * 1024 * 1024;
 
 /** Divides the missing bytes of a blob between connections: each byte is assigned once, in order of offsets. */
 export class RangePlan {
@@ -19,14 +20,15 @@ export class RangePlan {
 
   /**
    * Assigns the next range; undefined if there is none.
-   * @param maxBytes its maximum size. With several connections, ranges become smaller towards the end of the blob, so that all end at about the
-   *   same time.
+   * @param maxBytes its maximum size; smaller towards the end of the blob, so that all connections end at about the same time, and a single one
+   *   that becomes slow can be helped
    */
   take(maxBytes: number, connections: number): ByteRange | undefined {
     const next = this.#unassigned.ranges[0];
     if (next === undefined) return undefined;
-    const fairBytes = connections === 1 ? maxBytes : Math.ceil(this.#unassigned.bytes / (2 * connections));
-    const bytes = Math.min(maxBytes, Math.max(fairBytes, smallestRangeBytes));
+    const fairBytes = Math.ceil(this.#unassigned.bytes / (2 * connections));
+    const leastBytes = connections === 1 ? smallestSingleBytes : smallestRangeBytes;
+    const bytes = Math.min(maxBytes, Math.max(fairBytes, leastBytes));
     const taken = { start: next.start, end: Math.min(next.end, next.start + bytes) };
     this.#unassigned.remove(taken.start, taken.end);
     return taken;
