@@ -17,7 +17,7 @@ const startBytes = 2 * 1024 * 1024;
 /** How many encoders may compress everything, as several may begin alike. */
 const maxAttempts = 3;
 /** The largest content: this many times the size of the blob, */
-const maxExpansion = 128;
+const maxExpansion = 16;
 /** and this many bytes. */
 const moreBytes = 16 * 1024 * 1024;
 
@@ -54,15 +54,14 @@ export async function replay(options: ReplayOptions): Promise<Replayed | undefin
   const { content, start, encoders, wanted, minBytesPerSecond = 0 } = options;
   const possible = encoders.filter((encoder) => encoder.probe(start));
   if (possible.length === 0) return undefined;
-  const bounded = () => boundedContent(content(), wanted);
-  const contentStart = await readStart(bounded(), startBytes);
+  const contentStart = await readStart(boundedContent(content(), wanted), startBytes);
   let attempts = 0;
   for (const encoder of possible) {
     const startedMs = performance.now();
     if (!(await matchesStart(encoder, contentStart, start, options))) continue;
     const seconds = (performance.now() - startedMs) / 1000;
     if (start.byteLength < minBytesPerSecond * seconds) return undefined;
-    const replayed = await replayWith(encoder, { ...options, content: bounded });
+    const replayed = await replayWith(encoder, options);
     if (replayed !== undefined || ++attempts === maxAttempts) return replayed;
   }
   return undefined;
@@ -75,7 +74,7 @@ export async function replayWith(
 ): Promise<Replayed | undefined> {
   const digester = createDigester(digestAlgorithm(wanted.digest));
   async function* hashed() {
-    for await (const chunk of content()) {
+    for await (const chunk of boundedContent(content(), wanted)) {
       digester.update(chunk);
       yield chunk;
     }

@@ -88,7 +88,9 @@ async function expectComplete(dir: string): Promise<void> {
   expect(layers.filter((digest) => fetched().includes(digest))).toEqual([]);
 }
 
-it("two processes that need the same layers make each of them once", { timeout: 60_000 }, async () => {
+it("two processes that need the same layers make them together, and fetch the diff once", {
+  timeout: 60_000,
+}, async () => {
   const dir = await withOld();
   const processes = [await start(dir), await start(dir)];
   for (const { begin } of processes) begin();

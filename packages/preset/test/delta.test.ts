@@ -154,6 +154,25 @@ describe("a delta", () => {
     expect(deltas[0]?.deltaBytes).toBeGreaterThanOrEqual(fetched.reduce((sum, { size }) => sum + size, 0));
   });
 
+  it("leaves out layers whose content is damaged or very much larger than they are", async () => {
+    const zeroes = new Uint8Array(40 * 1024 * 1024);
+    const whole = gzipSync(tarOf(newApp));
+    add(old, "1");
+    add(
+      imageOf([
+        { tar: zeroes, bytes: gzipSync(zeroes) },
+        { tar: tarOf(newApp), bytes: whole.subarray(0, whole.byteLength - 1000) },
+      ]),
+      "2",
+    );
+    await using mote = await openMote({ dir: newFolder() });
+    const { deltas } = await mote.delta(reference("1"), reference("2"));
+    expect(deltas[0]?.layers).toMatchObject([
+      { how: "fetched", reason: expect.stringMatching(/^the content of .* has more than/) },
+      { how: "fetched", reason: expect.stringMatching(/damaged|cut off|truncated/) },
+    ]);
+  });
+
   it("gets a name in the cache without a destination, and can be copied from there to a layout", async () => {
     add(old, "1");
     add(next, "2");

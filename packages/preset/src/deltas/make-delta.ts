@@ -3,8 +3,10 @@ import {
   type Descriptor,
   type Digest,
   digestBytes,
+  hasCode,
   isForeignLayer,
   mediaTypes,
+  messageOf,
   writeMote,
 } from "@mote/core";
 import type { LayerRecipe, ReusedLayer } from "@mote/delta";
@@ -82,19 +84,27 @@ async function planLayer(parts: Parts, from: PlatformImage, work: NewLayer): Pro
   const { digest, size } = layer;
   const onBytes = progress.reading(size);
   const isStored = from.layers.some((each) => each.digest === digest);
-  const found =
-    isStored || isForeignLayer(layer) ? undefined : await findEncoder(layer, parts, { queue, onBytes, signal });
+  let unusable = isForeignLayer(layer) ? "it is a foreign layer" : "no encoder reproduces it";
+  let found: Awaited<ReturnType<typeof findEncoder>>;
+  try {
+    if (!isStored && !isForeignLayer(layer)) found = await findEncoder(layer, parts, { queue, onBytes, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!hasCode(error, "MOTE_TOO_LARGE", "MOTE_INVALID_ARCHIVE")) throw error;
+    unusable = messageOf(error);
+  }
   onBytes(size);
   if (isStored) {
     const reused = diffId === undefined ? undefined : { digest, diffId };
     return { layer: { digest, size, how: "stored" }, reused };
   }
-  if (found === undefined) {
-    return fetched(layer, isForeignLayer(layer) ? "it is a foreign layer" : "no encoder reproduces it");
-  }
+  if (found === undefined) return fetched(layer, unusable);
   const { encoder, header, contentDigest } = found;
   const recipe = { layer: digest, encoder, header };
-  if (!from.diffIds.includes(contentDigest)) return { layer: { digest, size, how: "patched", encoder }, recipe };
+  const isPatched = !from.diffIds.includes(contentDigest);
+  // A pull leaves them out, so nothing can be made from them.
+  if (isPatched && from.layers.some(isForeignLayer)) return fetched(layer, "the old image has foreign layers");
+  if (isPatched) return { layer: { digest, size, how: "patched", encoder }, recipe };
   return { layer: { digest, size, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
 }
 

@@ -20,6 +20,9 @@ const minBytes = 256 * 1024;
 const maxSampleBytes = 1024 * 1024;
 /** From so many of them encoders are chosen. */
 const maxStartBytes = 128 * 1024;
+/** How long making a layer may take if the link does not matter: so many seconds, and one for each so many bytes of the layer. */
+const moreSeconds = 60;
+const bytesPerSecond = 500_000;
 /** How much faster than the link an encoder has to be, because both rates are estimates. */
 const margin = 2;
 
@@ -52,7 +55,7 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
 
   /** Returns how long making a layer may take, according to the link. */
   const maxSecondsFor = async (layer: MissingLayer): Promise<number> => {
-    if (mode === "always") return Number.POSITIVE_INFINITY;
+    if (mode === "always") return moreSeconds + layer.descriptor.size / bytesPerSecond;
     if (linkRate === undefined) await sampleOf(layer);
     return layer.descriptor.size / (margin * (linkRate ?? Number.POSITIVE_INFINITY));
   };
@@ -88,23 +91,31 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
       const old = form === undefined ? await inTime(delta.oldFiles(), maxSeconds) : undefined;
       const leftSeconds = maxSeconds - (performance.now() - startedMs) / 1000;
       if (leftSeconds <= 0) throw new TooSlow();
-      const content = () =>
+      const chunks = () =>
         old === undefined || diff === undefined
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
-          : chunksInTime(applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal }), leftSeconds);
-      const onBytes = minimumRate(descriptor.size / leftSeconds, layer.progress);
+          : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
+      const content = () => chunksInTime(chunks(), leftSeconds);
+      const onBytes = minimumRate(mode === "always" ? 0 : descriptor.size / leftSeconds, layer.progress);
       const replaying = { wanted: descriptor, start: header, content, cache, onBytes, signal };
       const replayed = await replayWith(encoder, replaying);
       if (replayed === undefined) throw otherBytes(descriptor.digest);
       return replayed;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof TooSlow) {
-        logger.debug(`making ${descriptor.digest} is slower than fetching it`);
-        return undefined;
-      }
+      if (error instanceof TooSlow) throw error;
       delta.isRejected = true;
       layer.warn(`cannot use the delta ${delta.digest}; fetching the layers`, error);
+      return undefined;
+    }
+  };
+
+  const unlessTooSlow = async <Result>({ descriptor }: MissingLayer, work: Promise<Result>) => {
+    try {
+      return await work;
+    } catch (error) {
+      if (!(error instanceof TooSlow)) throw error;
+      logger.debug(`making ${descriptor.digest} takes longer than it is worth`);
       return undefined;
     }
   };
@@ -114,7 +125,10 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
     const { descriptor, signal, progress: onBytes } = layer;
     const { replay, replayWith } = await import("@mote/delta");
     const encoders = await queue.encoders();
-    const content = storedContent(cache, form, { signal });
+    const stored = storedContent(cache, form, { signal });
+    // With "auto", the rate of the start decides.
+    const maxSeconds = mode === "always" ? await maxSecondsFor(layer) : Number.POSITIVE_INFINITY;
+    const content = () => chunksInTime(stored(), maxSeconds);
     const options = { wanted: descriptor, content, cache, onBytes, signal };
     const known = await knownEncoder(parts, descriptor.digest, { signal });
     const encoder = encoders.find((each) => each.name === known);
@@ -137,8 +151,10 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
     if (form === undefined && recipe === undefined) return false;
     const make = async () => {
       const replayed =
-        (delta === undefined || recipe === undefined ? undefined : await fromDelta(layer, delta, recipe, form)) ??
-        (form === undefined ? undefined : await fromForm(layer, form));
+        (delta === undefined || recipe === undefined
+          ? undefined
+          : await unlessTooSlow(layer, fromDelta(layer, delta, recipe, form))) ??
+        (form === undefined ? undefined : await unlessTooSlow(layer, fromForm(layer, form)));
       if (replayed !== undefined) await recordEncoder(parts, descriptor.digest, replayed, form);
       return replayed !== undefined;
     };
