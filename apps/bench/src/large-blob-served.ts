@@ -36,7 +36,10 @@ export async function* servedBlobRows(
       prepare: async () => {
         mirror = await start(...args);
       },
-      run: async () => void (mirror && (await read(mirror))),
+      run: async () => {
+        if (mirror === undefined) throw new Error("the mirror was not started");
+        await read(mirror);
+      },
       clear: async () => await mirror?.[Symbol.asyncDispose](),
     };
   };
@@ -50,7 +53,7 @@ export async function* servedBlobRows(
     peer: contender("one connection", ...oneStream),
   };
   yield {
-    title: "peak memory of mote serve meanwhile, 2 GiB",
+    title: "peak memory of mote serve, 2 GiB",
     unit: "MB",
     atMost: 150,
     measure: async () => {

@@ -8,7 +8,7 @@ import { MoteTool } from "./pull/mote-tool.js";
 const megabyte = 1_000_000;
 const blobBytes = 4 * 1024 ** 3;
 const connectionBytesPerSecond = 50 * megabyte;
-/** At most, of that of one stream. */
+/** The most time, as a share of that of one stream. */
 const goalTime = 1 / 3.5;
 const oneStream = ["--connections-per-blob", "1"];
 

@@ -19,7 +19,7 @@ export class Locations {
   readonly #decompressed: DecompressedBlob[] = [];
   readonly #locator: LayerLocator | undefined;
   readonly #locations: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
-  #opening: NodeJS.Immediate | undefined;
+  #isOpening = false;
 
   constructor(job: Job, bic: BlobInfoCache | undefined, refCodec: RefCodec | undefined) {
     this.#job = job;
@@ -29,8 +29,9 @@ export class Locations {
 
   /** Opens the blob-info cache while requests wait for their responses, rather than when everything has arrived. */
   openSoon(): void {
-    if (this.#locator === undefined) return;
-    this.#opening ??= setImmediate(async () => {
+    if (this.#locator === undefined || this.#isOpening) return;
+    this.#isOpening = true;
+    setImmediate(async () => {
       try {
         await this.#bic?.open();
       } catch {

@@ -74,7 +74,7 @@ export class LayoutContent implements ContentSource {
     await this.#assertLayout(options);
     const entries = await readIndexEntries(this.#files, options);
     if (entries.length === 0 && !(await hasFile(this.#files, "index.json", options)))
-      throw this.#noIndex("check the path");
+      throw await this.#noIndex(options);
     return entries.map((entry) => ({ name: bestNameOf(entry), descriptor: withoutName(entry) }));
   }
 
@@ -201,15 +201,14 @@ export class LayoutContent implements ContentSource {
       if (!isNotFound(cause)) throw cause;
       if (await hasFile(this.#files, "index.json", options)) return undefined;
       await this.#files.assertThere();
-      const advice = (await hasFile(this.#files, "manifest.json", options))
-        ? "read it as docker-archive:"
-        : "check the path";
-      throw this.#noIndex(advice, cause);
+      throw await this.#noIndex({ ...options, cause });
     }
   }
 
-  #noIndex(advice: string, cause?: unknown): MoteError {
+  async #noIndex({ signal, cause }: Cancellable & { readonly cause?: unknown }): Promise<MoteError> {
     const { location } = this.#files;
+    const isDocker = await hasFile(this.#files, "manifest.json", { signal });
+    const advice = isDocker ? "read it as docker-archive:" : "check the path";
     const message = `${location} is not an OCI image layout: it has no index.json; ${advice}`;
     return new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
   }

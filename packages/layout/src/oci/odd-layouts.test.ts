@@ -124,7 +124,7 @@ describe("a layout is read", () => {
     return source;
   }
 
-  it("but not listed without an index.json, as if it were empty", async () => {
+  it("but without an index.json its images are not listed", async () => {
     const source = layout([image(1)]);
     rmSync(join(dir, "index.json"));
     expect(await errorOf(source.images())).toMatchObject({
