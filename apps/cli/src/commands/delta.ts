@@ -35,8 +35,8 @@ export async function delta(
 }
 
 /**
- * Makes V8 collect young objects four times as often. Those of the streams of this command are few, but keep chunks of memory that V8 does
- * not count: 20 to 40 MB of them.
+ * Makes V8 collect young objects four times as often. Those of the streams of this command are few, but they keep chunks whose memory V8 does not
+ * count as young: 20 to 40 MB.
  */
 function collectOften(): void {
   process.getBuiltinModule("node:v8").setFlagsFromString("--minor-gc-task-trigger=20");

@@ -27,7 +27,7 @@ export class ZstdCompressor {
   /** Its memory is used for all streams: glibc would keep that of each for the thread that happened to allocate it. */
   #compressing: Compressing | undefined;
 
-  /** The memory of a chunk of content may be reused when the next one is read. */
+  /** A chunk of content is compressed, in another thread, while the next one is read: its memory must not be reused. */
   async *compress(
     content: AsyncIterable<Uint8Array>,
     options: Cancellable,
@@ -43,10 +43,15 @@ export class ZstdCompressor {
     const add = (chunk: Uint8Array) => output.push(chunk);
     compressing.on("data", add);
     try {
+      let writing: Promise<void> | undefined;
       for await (const chunk of content) {
-        await ended(compressing, (done) => compressing.write(chunk, done));
+        await writing;
+        writing = ended(compressing, (done) => compressing.write(chunk, done));
+        // Awaited later.
+        writing.catch(() => {});
         yield* output.splice(0);
       }
+      await writing;
       await ended(compressing, (done) => compressing.flush(library.constants.ZSTD_e_end, done));
       yield* output;
       compressing.off("data", add);
