@@ -56,7 +56,7 @@ async function* encodedOperations(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   comparison.begin();
   for await (const window of contentWindows(content, comparison.window(bytes), { signal })) {
-    yield* await comparison.encode(window);
+    yield* await comparison.encode(window, { signal });
   }
   yield* comparison.end();
 }
@@ -75,7 +75,7 @@ class Comparison {
   readonly compressor = new ZstdCompressor();
   readonly #old: Pick<OldFiles, "get">;
   readonly #index: OldIndex;
-  readonly #matcher = new Matcher(maxPieceBytes);
+  readonly #matcher = new Matcher<FilePiece>(maxPieceBytes);
   readonly #compared = new Uint8Array(comparedBytes);
   readonly #writer = new OperationWriter();
   #window = new Uint8Array(0);
@@ -100,7 +100,7 @@ class Comparison {
   }
 
   /** Encodes a window. Returns what of the diff is complete. */
-  async encode(window: readonly Stretch[]): Promise<readonly Uint8Array[]> {
+  async encode(window: readonly Stretch[], options: Cancellable): Promise<readonly Uint8Array[]> {
     const guesses = new Map<Stretch, Guess | undefined>();
     const pieces = new OldPieces(maxPieceBytes);
     const same = new Map<Stretch, Guess>();
@@ -122,15 +122,17 @@ class Comparison {
       });
     }
     const filePieces = guesses.size === 0 ? [] : await pieces.read(this.#matcher.old);
-    if (guesses.size > 0) for (const _ of this.#matcher.index(filePieces)) await turn();
+    if (guesses.size > 0) for (const _ of this.#matcher.index(filePieces)) await turn(options);
     this.#last = undefined;
     for (const stretch of window) {
       const found = same.get(stretch);
       if (found !== undefined) {
         this.#writer.copy(found.file.path, found.position, stretch.bytes.byteLength);
         this.#last = { file: found.file, position: found.position + stretch.bytes.byteLength };
-      } else if (guesses.has(stretch)) await this.#encodeDifferences(stretch, guesses.get(stretch), filePieces);
-      else this.#writer.data(stretch.bytes);
+      } else if (guesses.has(stretch)) {
+        const start = placeOf(guesses.get(stretch), filePieces);
+        await this.#encodeDifferences(stretch.bytes, start, options);
+      } else this.#writer.data(stretch.bytes);
     }
     return this.#writer.take();
   }
@@ -165,17 +167,17 @@ class Comparison {
     return true;
   }
 
-  async #encodeDifferences({ bytes }: Stretch, guess: Guess | undefined, pieces: readonly FilePiece[]): Promise<void> {
-    const start = guess === undefined ? undefined : placeOf(guess, pieces);
+  /** @param start where the matcher's OLD probably continues */
+  async #encodeDifferences(bytes: Uint8Array, start: number | undefined, options: Cancellable): Promise<void> {
     let at = 0;
     for (const match of this.#matcher.match(bytes, start)) {
       if (match === undefined) {
-        await turn();
+        await turn(options);
         continue;
       }
       this.#writer.data(bytes.subarray(at, match.fresh));
       at = match.fresh + match.length;
-      const piece = pieceAt(pieces, match.old);
+      const { piece } = match;
       const position = piece.position + match.old - piece.start;
       const old = this.#matcher.old.subarray(match.old, match.old + match.length);
       writeMatch(this.#writer, { bytes: bytes.subarray(match.fresh, at), old, path: piece.file.path, position });
@@ -193,17 +195,13 @@ function addGuess(pieces: OldPieces, { file, position }: Guess, length: number):
   else pieces.add(file, position - marginBytes, position + length + marginBytes);
 }
 
-function placeOf({ file, position }: Guess, pieces: readonly FilePiece[]): number | undefined {
+function placeOf(guess: Guess | undefined, pieces: readonly FilePiece[]): number | undefined {
+  if (guess === undefined) return undefined;
+  const { file, position } = guess;
   const piece = pieces.find(
     (each) => each.file === file && each.position <= position && position < each.position + each.end - each.start,
   );
   return piece === undefined ? undefined : piece.start + position - piece.position;
-}
-
-function pieceAt(pieces: readonly FilePiece[], at: number): FilePiece {
-  const piece = pieces.findLast(({ start }) => start <= at);
-  if (piece === undefined) throw new RangeError("a match is outside of the old files");
-  return piece;
 }
 
 interface Alike {
@@ -234,6 +232,7 @@ function writeMatch(writer: OperationWriter, { bytes, old, path, position }: Ali
   }
 }
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+async function turn({ signal }: Cancellable): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal?.throwIfAborted();
 }

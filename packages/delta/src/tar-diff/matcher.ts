@@ -1,8 +1,10 @@
 /** A stretch of content that resembles a stretch of OLD of the same length, which begins at `old`. */
-export interface Match {
+export interface Match<P extends Piece> {
   readonly fresh: number;
   readonly old: number;
   readonly length: number;
+  /** Where `old` is. */
+  readonly piece: P;
 }
 
 /** A range of the matcher's OLD bytes that matches must not leave. */
@@ -23,6 +25,8 @@ const sameRun = 16;
 /** How many more bytes a match elsewhere must have. */
 const betterBytes = 6;
 const maxScored = 256;
+/** How far a place is compared before it is chosen. A match that is longer is continued anyway. */
+const maxCompared = 1024;
 /** Positions between yields. */
 const indexedPerTurn = 128 * 1024;
 const scannedPerTurn = 16 * 1024;
@@ -31,11 +35,11 @@ const scannedPerTurn = 16 * 1024;
  * Finds what content shares with OLD, even if bytes in between differ, as bsdiff does: from a common stretch a match is extended in both
  * directions while most bytes are equal. Common stretches of at least eleven bytes are found.
  */
-export class Matcher {
+export class Matcher<P extends Piece> {
   readonly old: Uint8Array;
   readonly #heads = new Int32Array(1 << headBits);
   readonly #next: Int32Array;
-  #pieces: readonly Piece[] = [];
+  #pieces: readonly P[] = [];
 
   /** @param maxOldBytes memory is twice as much */
   constructor(maxOldBytes: number) {
@@ -44,7 +48,7 @@ export class Matcher {
   }
 
   /** Indexes `old`. Yields at intervals, for other work. @param pieces in order, adjoining, from 0 */
-  *index(pieces: readonly Piece[]): Generator<void, void, undefined> {
+  *index(pieces: readonly P[]): Generator<void, void, undefined> {
     this.#pieces = pieces;
     this.#heads.fill(-1);
     const end = (pieces.at(-1)?.end ?? 0) - hashedBytes;
@@ -55,9 +59,9 @@ export class Matcher {
   }
 
   /** Yields matches in order, which do not overlap, or undefined at intervals, for other work. @param start where OLD probably continues */
-  *match(fresh: Uint8Array, start: number | undefined): Generator<Match | undefined, void, undefined> {
+  *match(fresh: Uint8Array, start: number | undefined): Generator<Match<P> | undefined, void, undefined> {
     const end = fresh.byteLength;
-    let piece = start === undefined ? nowhere : this.#pieceAt(start);
+    let piece = start === undefined ? undefined : this.#pieceAt(start);
     // The current match, and up to where it was extended.
     let fromFresh = 0;
     let fromOld = start ?? 0;
@@ -71,43 +75,43 @@ export class Matcher {
         turn = scannedPerTurn;
         yield undefined;
       }
-      if (found.old < 0 && scan < end) continue;
-      let forward = this.#extend(fresh, fromFresh, fromOld, Math.min(scan - fromFresh, piece.end - fromOld));
-      if (found.old < 0) {
-        if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+      if (found.place === undefined && scan < end) continue;
+      let forward = this.#extend(fresh, fromFresh, fromOld, Math.min(scan - fromFresh, (piece?.end ?? 0) - fromOld));
+      if (found.place === undefined) {
+        if (piece !== undefined && forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward, piece };
         return;
       }
-      const next = this.#pieceAt(found.old);
-      let backward = this.#extendBack(fresh, scan, found.old, Math.min(scan - fromFresh, found.old - next.start));
+      const { old, length, piece: next } = found.place;
+      let backward = this.#extendBack(fresh, scan, old, Math.min(scan - fromFresh, old - next.start));
       const overlap = fromFresh + forward - (scan - backward);
       if (overlap > 0) {
         const kept = this.#split(
           fresh,
           fromFresh + forward - overlap,
           fromOld + forward - overlap,
-          found.old - backward,
+          old - backward,
           overlap,
         );
         forward -= overlap - kept;
         backward -= kept;
       }
-      if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+      if (piece !== undefined && forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward, piece };
       fromFresh = scan - backward;
-      fromOld = found.old - backward;
+      fromOld = old - backward;
       piece = next;
-      scan += found.length;
+      scan += length;
     }
-    const forward = this.#extend(fresh, fromFresh, fromOld, Math.min(end - fromFresh, piece.end - fromOld));
-    if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+    const forward = this.#extend(fresh, fromFresh, fromOld, Math.min(end - fromFresh, (piece?.end ?? 0) - fromOld));
+    if (piece !== undefined && forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward, piece };
   }
 
-  /** Looks from `scan` on for a place that is better than to continue with the current match. `old` is -1 if there is none before `stop`. */
-  #scan(fresh: Uint8Array, from: number, stop: number, offset: number, piece: Piece): Found {
+  /** Looks from `scan` on for a place that is better than to continue with the current match. `place` is undefined if there is none before `stop`. */
+  #scan(fresh: Uint8Array, from: number, stop: number, offset: number, piece: P | undefined): Found<P> {
     const { old } = this;
     const heads = this.#heads;
     const nexts = this.#next;
     const end = fresh.byteLength;
-    const alignedEnd = Math.min(end, piece.end - offset);
+    const alignedEnd = Math.min(end, (piece?.end ?? 0) - offset);
     let scan = from;
     while (scan < stop) {
       let run = scan;
@@ -116,33 +120,35 @@ export class Matcher {
         scan = run;
         continue;
       }
-      if (scan + hashedBytes > end) return { scan: end, old: -1, length: 0 };
+      if (scan + hashedBytes > end) return { scan: end, place: undefined };
+      const comparedEnd = Math.min(end, scan + maxCompared);
       let best = 0;
       let bestOld = -1;
       let candidate = heads[hashAt(fresh, scan)] as number;
       for (let tries = maxCandidates; candidate >= 0 && tries > 0; tries--) {
         if (fresh[scan + best] === old[candidate + best]) {
           let length = 0;
-          while (scan + length < end && fresh[scan + length] === old[candidate + length]) length++;
+          while (scan + length < comparedEnd && fresh[scan + length] === old[candidate + length]) length++;
           if (length > best) {
             best = length;
             bestOld = candidate;
-            if (scan + length === end) break;
+            if (scan + length === comparedEnd) break;
           }
         }
         candidate = nexts[candidate / step] as number;
       }
       if (best >= hashedBytes && bestOld - scan !== offset) {
-        best = Math.min(best, this.#pieceAt(bestOld).end - bestOld);
+        const found = this.#pieceAt(bestOld);
+        best = Math.min(best, found.end - bestOld);
         const scored = Math.min(best, maxScored);
         let score = 0;
         const scoredEnd = Math.min(scan + scored, alignedEnd);
         for (let at = scan; at < scoredEnd; at++) if (fresh[at] === old[at + offset]) score++;
-        if (scored > score + betterBytes) return { scan, old: bestOld, length: best };
+        if (scored > score + betterBytes) return { scan, place: { old: bestOld, length: best, piece: found } };
       }
       scan = Math.max(scan + 1, run);
     }
-    return { scan, old: -1, length: 0 };
+    return { scan, place: undefined };
   }
 
   #indexRange(first: number, last: number): void {
@@ -206,7 +212,7 @@ export class Matcher {
     return kept;
   }
 
-  #pieceAt(position: number): Piece {
+  #pieceAt(position: number): P {
     const pieces = this.#pieces;
     let low = 0;
     let high = pieces.length - 1;
@@ -215,17 +221,14 @@ export class Matcher {
       if ((pieces[middle] as Piece).start <= position) low = middle;
       else high = middle - 1;
     }
-    return pieces[low] ?? nowhere;
+    return pieces[low] as P;
   }
 }
 
-interface Found {
+interface Found<P extends Piece> {
   readonly scan: number;
-  readonly old: number;
-  readonly length: number;
+  readonly place: Omit<Match<P>, "fresh"> | undefined;
 }
-
-const nowhere: Piece = { start: 0, end: 0 };
 
 function hashAt(bytes: Uint8Array, at: number): number {
   const low =
