@@ -3,18 +3,28 @@ export interface TarEntry {
   readonly path: string;
   readonly content?: Uint8Array;
   readonly type?: string;
+  /** That the header declares, if not that of the content. */
+  readonly size?: number;
+  /** Of an extended header. */
+  readonly records?: Readonly<Record<string, string>>;
+}
+
+/** Returns a tar without its end. */
+export function entryBytes(entries: readonly TarEntry[]): Uint8Array {
+  return Buffer.concat(entries.flatMap(encoded));
 }
 
 /** Returns a tar. Paths of more than 100 bytes get an extended header. */
 export function tarBytes(entries: readonly TarEntry[]): Uint8Array {
-  return Buffer.concat([...entries.flatMap(encoded), new Uint8Array(1024)]);
+  return Buffer.concat([entryBytes(entries), new Uint8Array(1024)]);
 }
 
-function encoded({ path, content = new Uint8Array(0), type = "0" }: TarEntry): Uint8Array[] {
-  const entry = [header(path, content.byteLength, type), content, padding(content)];
-  if (Buffer.byteLength(path) <= 100) return entry;
-  const record = paxRecord("path", path);
-  return [header("pax", record.byteLength, "x"), record, padding(record), ...entry];
+function encoded({ path, content = new Uint8Array(0), type = "0", size = content.byteLength, records = {} }: TarEntry) {
+  const entry = [header(path, size, type), content, padding(content)];
+  const all = Object.entries(Buffer.byteLength(path) <= 100 ? records : { path, ...records });
+  if (all.length === 0) return entry;
+  const extended = Buffer.concat(all.map(([key, value]) => paxRecord(key, value)));
+  return [header("pax", extended.byteLength, "x"), extended, padding(extended), ...entry];
 }
 
 function header(path: string, size: number, type: string): Uint8Array {

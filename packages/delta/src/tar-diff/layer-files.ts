@@ -3,40 +3,54 @@ import type { TarEntry } from "./tar-parts.js";
 
 const whiteout = ".wh.";
 const opaque = ".wh..wh..opq";
+/** Entries with more are ignored: each folder above a path is looked up. */
+const maxPathNames = 256;
 
-/** The files of one layer, and what it hides of the layers below (image-spec, layer.md). */
+/** The regular files of the layers of an image, the topmost read first, without those that a layer above hides (image-spec, layer.md). */
 export class LayerFiles {
-  readonly #files = new Map<string, OldFile>();
+  readonly files = new Map<string, OldFile>();
   /** What is not a folder: hides a path and everything below it. */
   readonly #hidden = new Set<string>();
   /** Hide everything below a folder. */
   readonly #opaque = new Set<string>();
+  /** What the current layer hides of the layers below. */
+  #nextHidden: string[] = [];
+  #nextOpaque: string[] = [];
 
-  /** @param file undefined unless the entry is a regular file */
-  add({ path, isFolder }: TarEntry, file: OldFile | undefined): void {
-    if (path === undefined) return;
+  /** Adds an entry of the current layer. Returns its file, or undefined if it is not a regular file or is hidden. */
+  add<File extends OldFile>({ path, isRegular, isFolder }: TarEntry, open: (path: string) => File): File | undefined {
+    // Everything below a hidden path is hidden too, so what such an entry hides does not matter.
+    if (path === undefined || this.#isHidden(path)) return undefined;
     const slash = path.lastIndexOf("/") + 1;
     const name = path.slice(slash);
-    if (name === opaque) this.#opaque.add(path.slice(0, Math.max(0, slash - 1)));
-    else if (name.startsWith(whiteout)) this.#hidden.add(path.slice(0, slash) + name.slice(whiteout.length));
+    if (name === opaque) this.#nextOpaque.push(path.slice(0, Math.max(0, slash - 1)));
+    else if (name.startsWith(whiteout)) this.#nextHidden.push(path.slice(0, slash) + name.slice(whiteout.length));
     else {
-      this.#files.delete(path);
-      if (file !== undefined) this.#files.set(path, file);
-      if (!isFolder) this.#hidden.add(path);
+      // Of equal paths in a layer the last one counts.
+      this.files.delete(path);
+      if (!isFolder) this.#nextHidden.push(path);
+      if (!isRegular) return undefined;
+      const file = open(path);
+      this.files.set(path, file);
+      return file;
     }
+    return undefined;
   }
 
-  /** Returns the files of this layer and those of the layers below that it does not hide. */
-  over(below: ReadonlyMap<string, OldFile>): Map<string, OldFile> {
-    const files = new Map<string, OldFile>();
-    for (const [path, file] of below) if (!this.#hides(path)) files.set(path, file);
-    for (const [path, file] of this.#files) files.set(path, file);
-    return files;
+  /** Ends the current layer. The next entry is one of the layer below. */
+  endLayer(): void {
+    for (const path of this.#nextHidden) this.#hidden.add(path);
+    for (const folder of this.#nextOpaque) this.#opaque.add(folder);
+    this.#nextHidden = [];
+    this.#nextOpaque = [];
   }
 
-  #hides(path: string): boolean {
+  /** Returns whether a layer above hides a path, or it has too many names. */
+  #isHidden(path: string): boolean {
     if (this.#hidden.has(path) || this.#opaque.has("")) return true;
+    let names = 1;
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1)) {
+      if (++names > maxPathNames) return true;
       const folder = path.slice(0, slash);
       if (this.#hidden.has(folder) || this.#opaque.has(folder)) return true;
     }

@@ -9,12 +9,14 @@ import { TarParts } from "./tar-parts.js";
 /** The unpacked size of large images, with room to spare. */
 const defaultMaxBytes = 64 * 1024 ** 3;
 const maxEntries = 2_000_000;
+/** Characters of a path that count as another entry, so that paths do not exhaust memory. */
+const pathCharactersPerEntry = 128;
 const writeBytes = 1024 * 1024;
 
 export interface OldFilesOptions extends Cancellable {
   /** An existing folder for the contents of the files. */
   readonly dir: string;
-  /** Limit on the bytes of all files of all layers. Default 64 GiB. */
+  /** Limit on the uncompressed bytes of all layers. Default 64 GiB. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -36,13 +38,14 @@ export class OldFiles implements AsyncDisposable {
     layers: readonly (() => AsyncIterable<Uint8Array>)[],
     { dir, maxBytes = defaultMaxBytes, signal }: OldFilesOptions,
   ): Promise<OldFiles> {
-    const spool = await Spool.create(dir, maxBytes);
+    const spool = await Spool.create(dir);
     try {
-      let files = new Map<string, OldFile>();
-      const entries = { left: maxEntries };
-      for (const layer of layers) files = await readLayer(layer(), { below: files, spool, entries, signal });
+      const files = new LayerFiles();
+      const budget = new Budget(maxBytes);
+      // From the top, so that what is hidden is known when an entry is read.
+      for (const layer of layers.toReversed()) await readLayer(layer(), { files, spool, budget, signal });
       await spool.flush();
-      return new OldFiles(files, spool);
+      return new OldFiles(files.files, spool);
     } catch (error) {
       await spool[Symbol.asyncDispose]();
       throw error;
@@ -64,33 +67,56 @@ export class OldFiles implements AsyncDisposable {
 }
 
 interface LayerOptions extends Cancellable {
-  readonly below: Map<string, OldFile>;
+  readonly files: LayerFiles;
   readonly spool: Spool;
-  readonly entries: { left: number };
+  readonly budget: Budget;
 }
 
 async function readLayer(
   layer: AsyncIterable<Uint8Array>,
-  { below, spool, entries, signal }: LayerOptions,
-): Promise<Map<string, OldFile>> {
+  { files, spool, budget, signal }: LayerOptions,
+): Promise<void> {
   const tar = new TarParts();
-  const files = new LayerFiles();
   let current: SpooledFile | undefined;
   for await (const chunk of layer) {
     signal?.throwIfAborted();
+    budget.chargeBytes(chunk.byteLength);
     for (const part of tar.split(chunk)) {
       if (part.kind === "entry") {
-        if (--entries.left < 0) throw tooLarge(`the old image has more than ${maxEntries} entries`);
-        const { path, isRegular } = part.entry;
-        current = isRegular && path !== undefined ? new SpooledFile(path, spool) : undefined;
-        files.add(part.entry, current);
+        budget.chargeEntry(part.entry.path);
+        current = files.add(part.entry, (path) => new SpooledFile(path, spool));
       } else if (part.kind === "content" && current !== undefined) {
         current.size += part.bytes.byteLength;
         await spool.write(part.bytes);
       }
     }
   }
-  return files.over(below);
+  files.endLayer();
+}
+
+/** What the layers may still take. */
+class Budget {
+  readonly #maxBytes: number;
+  #bytes = 0;
+  #entries = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Charges everything, because what is not part of a file is unpacked too. */
+  chargeBytes(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#maxBytes)
+      throw tooLarge(`the layers of the old image have more than ${this.#maxBytes} bytes`);
+  }
+
+  chargeEntry(path = ""): void {
+    this.#entries += 1 + Math.floor(path.length / pathCharactersPerEntry);
+    if (this.#entries > maxEntries) {
+      throw tooLarge(`the old image has more than ${maxEntries} entries, or fewer with long paths`);
+    }
+  }
 }
 
 class SpooledFile implements OldFile {
@@ -116,25 +142,22 @@ class Spool implements AsyncDisposable {
   size = 0;
   readonly #path: string;
   readonly #file: FileHandle;
-  readonly #maxBytes: number;
   readonly #buffer = Buffer.allocUnsafe(writeBytes);
   #buffered = 0;
   #isOpen = true;
 
-  private constructor(path: string, file: FileHandle, maxBytes: number) {
+  private constructor(path: string, file: FileHandle) {
     this.#path = path;
     this.#file = file;
-    this.#maxBytes = maxBytes;
   }
 
-  static async create(dir: string, maxBytes: number): Promise<Spool> {
+  static async create(dir: string): Promise<Spool> {
     const path = join(dir, `old-files-${randomUUID()}`);
-    return new Spool(path, await open(path, "wx+", 0o600), maxBytes);
+    return new Spool(path, await open(path, "wx+", 0o600));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     this.size += bytes.byteLength;
-    if (this.size > this.#maxBytes) throw tooLarge(`the files of the old image have more than ${this.#maxBytes} bytes`);
     for (let at = 0; at < bytes.byteLength; ) {
       const copied = Math.min(bytes.byteLength - at, writeBytes - this.#buffered);
       this.#buffer.set(bytes.subarray(at, at + copied), this.#buffered);

@@ -18,7 +18,7 @@ import { storedContent } from "./stored-layer.js";
 const maxReferrers = 1000;
 /** How many deltas of an image are read. */
 const maxDeltas = 8;
-/** The largest size of the old layers' files on disk while they are used, in bytes. */
+/** The largest uncompressed size of the old layers, in bytes. */
 export const maxOldBytes = 32 * 1024 ** 3;
 
 /** A delta of an image, from an image that is stored. */
