@@ -123,4 +123,12 @@ describe("the old files of a hostile image", () => {
     const chunk = new Uint8Array(10_000);
     expect(await chunksUntilTooLarge({ start, chunk, maxBytes: 105_000 })).toBe(10);
   });
+
+  it("are hidden by a sparse file under its own path", async () => {
+    await using files = await openLayers(
+      [file("a"), file("GNUSparseFile.1/a")],
+      [{ path: "GNUSparseFile.1/a", records: { path: "GNUSparseFile.1/a", "GNU.sparse.name": "a" } }],
+    );
+    expect(pathsOf(files)).toEqual(["GNUSparseFile.1/a"]);
+  });
 });

@@ -125,7 +125,8 @@ export class TarParts {
   }
 
   #entry(header: Uint8Array, type: string): TarEntry {
-    const pax = this.#records.get("path");
+    // In the format 1.0 of sparse files, "path" is a name for readers that do not know the format.
+    const pax = this.#records.get("GNU.sparse.name") ?? this.#records.get("path");
     const name = pax === undefined ? (this.#longName ?? ustarName(header)) : Buffer.from(pax);
     const isSparse = [...this.#records.keys()].some((key) => key.startsWith("GNU.sparse"));
     const isNamedAsFolder = name[name.byteLength - 1] === 0x2f;
