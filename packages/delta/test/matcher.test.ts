@@ -66,7 +66,20 @@ describe("the matcher", () => {
     ]);
   });
 
-  it("is aborted before the next stretch", async () => {
+  it("finds a place at the same position, without a guess and after the end of a piece", () => {
+    const content = noise(3000);
+    const [first, second] = [content.subarray(0, 2000), content.subarray(2000)];
+    const { matcher, pieces } = matcherOf(first, second);
+    const found = (start: number | undefined) =>
+      [...matcher.match(content, start)].flatMap((match) => match ?? []).map(({ fresh, piece }) => [fresh, piece]);
+    expect(found(undefined)).toEqual([
+      [0, pieces[0]],
+      [2000, pieces[1]],
+    ]);
+    expect(found(0)).toEqual(found(undefined));
+  });
+
+  it("stops at the next turn after an abort", async () => {
     const reason = new Error("enough");
     const controller = new AbortController();
     const bytes = noise(100_000);

@@ -137,8 +137,8 @@ export class Matcher<P extends Piece> {
         }
         candidate = nexts[candidate / step] as number;
       }
-      if (best >= hashedBytes && bestOld - scan !== offset) {
-        const found = this.#pieceAt(bestOld);
+      const found = best < hashedBytes ? undefined : this.#pieceAt(bestOld);
+      if (found !== undefined && (found !== piece || bestOld - scan !== offset)) {
         best = Math.min(best, found.end - bestOld);
         const scored = Math.min(best, maxScored);
         let score = 0;
