@@ -173,6 +173,21 @@ describe("a delta", () => {
     ]);
   });
 
+  it("fetches what is not stored if the old image has foreign layers, which a pull leaves out", async () => {
+    const image = imageOf([await layerOf(base), await layerOf(app)]);
+    const manifest = JSON.parse(Buffer.from(image.manifest.bytes).toString());
+    Object.assign(manifest.layers[1], {
+      mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+      urls: ["https://elsewhere.example/layer"],
+    });
+    add({ ...image, manifest: { ...image.manifest, bytes: Buffer.from(JSON.stringify(manifest)) } }, "1");
+    add(imageOf([await layerOf(base), await layerOf(newApp)]), "2");
+    await using mote = await openMote({ dir: newFolder() });
+    const { deltas } = await mote.delta(reference("1"), reference("2"));
+    const reason = "the old image has foreign layers";
+    expect(deltas[0]?.layers).toMatchObject([{ how: "stored" }, { how: "fetched", reason }]);
+  });
+
   it("gets a name in the cache without a destination, and can be copied from there to a layout", async () => {
     add(old, "1");
     add(next, "2");

@@ -13,7 +13,7 @@ const maxPathBytes = 4096;
 const moreOperationBytes = 16 * 1024 * 1024;
 /** Operations that yield nothing, beyond two for each byte of the content so far: one that opens a file, and one that seeks. */
 const moreIdleOperations = 10_000;
-/** Reads of OLD, beyond one for each 256 bytes of the content so far. Real diffs need one for each 1000 bytes or more. */
+/** Reads of OLD, beyond one for each 32 bytes of the content so far. Records of 64 bytes in another order need one for each. */
 const moreReads = 100_000;
 /** The size of the chunks of the content. */
 const chunkBytes = 64 * 1024;
@@ -53,7 +53,7 @@ export async function* applyTarDiff(
     if (isIdle && ++idle > 2 * made + moreIdleOperations) {
       throw new MoteError("MOTE_TOO_LARGE", `${idle} operations of a delta do nothing`, { details: { idle } });
     }
-    if (ahead.reads > made / 256 + moreReads) {
+    if (ahead.reads > made / 32 + moreReads) {
       throw new MoteError("MOTE_TOO_LARGE", `a delta reads the old image in too many places: ${ahead.reads}`, {
         details: { reads: ahead.reads },
       });

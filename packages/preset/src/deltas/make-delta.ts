@@ -85,9 +85,12 @@ async function planLayer(parts: Parts, from: PlatformImage, work: NewLayer): Pro
   const onBytes = progress.reading(size);
   const isStored = from.layers.some((each) => each.digest === digest);
   let unusable = isForeignLayer(layer) ? "it is a foreign layer" : "no encoder reproduces it";
+  // A pull leaves foreign layers out, and does not use a delta from an image that it does not have whole.
+  if (from.layers.some(isForeignLayer)) unusable = "the old image has foreign layers";
+  const isUsable = !isStored && ![layer, ...from.layers].some(isForeignLayer);
   let found: Awaited<ReturnType<typeof findEncoder>>;
   try {
-    if (!isStored && !isForeignLayer(layer)) found = await findEncoder(layer, parts, { queue, onBytes, signal });
+    if (isUsable) found = await findEncoder(layer, parts, { queue, onBytes, signal });
   } catch (error) {
     signal?.throwIfAborted();
     if (!hasCode(error, "MOTE_TOO_LARGE", "MOTE_INVALID_ARCHIVE")) throw error;
@@ -101,10 +104,7 @@ async function planLayer(parts: Parts, from: PlatformImage, work: NewLayer): Pro
   if (found === undefined) return fetched(layer, unusable);
   const { encoder, header, contentDigest } = found;
   const recipe = { layer: digest, encoder, header };
-  const isPatched = !from.diffIds.includes(contentDigest);
-  // A pull leaves them out, so nothing can be made from them.
-  if (isPatched && from.layers.some(isForeignLayer)) return fetched(layer, "the old image has foreign layers");
-  if (isPatched) return { layer: { digest, size, how: "patched", encoder }, recipe };
+  if (!from.diffIds.includes(contentDigest)) return { layer: { digest, size, how: "patched", encoder }, recipe };
   return { layer: { digest, size, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
 }
 

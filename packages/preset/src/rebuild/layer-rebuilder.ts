@@ -53,9 +53,9 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
     return sample;
   };
 
-  /** Returns how long making a layer may take, according to the link. */
-  const maxSecondsFor = async (layer: MissingLayer): Promise<number> => {
-    if (mode === "always") return moreSeconds + layer.descriptor.size / bytesPerSecond;
+  /** Returns how long making a layer may take, according to the link; with "always", until `endMs`. */
+  const maxSecondsFor = async (layer: MissingLayer, endMs: number): Promise<number> => {
+    if (mode === "always") return (endMs - performance.now()) / 1000;
     if (linkRate === undefined) await sampleOf(layer);
     return layer.descriptor.size / (margin * (linkRate ?? Number.POSITIVE_INFINITY));
   };
@@ -72,6 +72,7 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
     delta: UsableDelta,
     { encoder: wanted, header, diff }: LayerRecipe,
     form: Digest | undefined,
+    endMs: number,
   ): Promise<Replayed | undefined> => {
     const { descriptor, signal } = layer;
     // Its content is stored, or only the diff says how to make it; and a diff is of no use if it is not smaller.
@@ -84,8 +85,8 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
         uncompressedBlob(zstd, `the diff of ${delta.digest}`, { signal });
       const encoder = (await queue.encoders()).find((each) => each.name === wanted);
       if (encoder === undefined) throw unknownEncoder(wanted);
-      const maxSeconds = await maxSecondsFor(layer);
-      if (maxSeconds === 0) return undefined;
+      const maxSeconds = await maxSecondsFor(layer, endMs);
+      if (maxSeconds <= 0) return undefined;
       const maxBytes = maxContentBytes(descriptor.size);
       const startedMs = performance.now();
       const old = form === undefined ? await inTime(delta.oldFiles(), maxSeconds) : undefined;
@@ -95,7 +96,9 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
         old === undefined || diff === undefined
           ? storedContent(cache, form ?? descriptor.digest, { signal })()
           : applyTarDiff(layer.blob(diff), old, { maxBytes, uncompress, signal });
-      const content = () => chunksInTime(chunks(), leftSeconds);
+      // With "auto", the rate of the output decides about stored content.
+      const isTimed = mode === "always" || form === undefined;
+      const content = () => (isTimed ? chunksInTime(chunks(), leftSeconds) : chunks());
       const onBytes = minimumRate(mode === "always" ? 0 : descriptor.size / leftSeconds, layer.progress);
       const replaying = { wanted: descriptor, start: header, content, cache, onBytes, signal };
       const replayed = await replayWith(encoder, replaying);
@@ -121,14 +124,13 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
   };
 
   /** Makes a layer from its stored content with the encoder that reproduces it. */
-  const fromForm = async (layer: MissingLayer, form: Digest): Promise<Replayed | undefined> => {
+  const fromForm = async (layer: MissingLayer, form: Digest, endMs: number): Promise<Replayed | undefined> => {
     const { descriptor, signal, progress: onBytes } = layer;
     const { replay, replayWith } = await import("@mote/delta");
     const encoders = await queue.encoders();
     const stored = storedContent(cache, form, { signal });
     // With "auto", the rate of the start decides.
-    const maxSeconds = mode === "always" ? await maxSecondsFor(layer) : Number.POSITIVE_INFINITY;
-    const content = () => chunksInTime(stored(), maxSeconds);
+    const content = () => (mode === "always" ? chunksInTime(stored(), (endMs - performance.now()) / 1000) : stored());
     const options = { wanted: descriptor, content, cache, onBytes, signal };
     const known = await knownEncoder(parts, descriptor.digest, { signal });
     const encoder = encoders.find((each) => each.name === known);
@@ -150,11 +152,12 @@ export function layerRebuilder(parts: Parts, { name, mode, queue }: LayerRebuild
     const recipe = delta?.recipes.get(descriptor.digest);
     if (form === undefined && recipe === undefined) return false;
     const make = async () => {
+      const endMs = performance.now() + 1000 * (moreSeconds + descriptor.size / bytesPerSecond);
       const replayed =
         (delta === undefined || recipe === undefined
           ? undefined
-          : await unlessTooSlow(layer, fromDelta(layer, delta, recipe, form))) ??
-        (form === undefined ? undefined : await unlessTooSlow(layer, fromForm(layer, form)));
+          : await unlessTooSlow(layer, fromDelta(layer, delta, recipe, form, endMs))) ??
+        (form === undefined ? undefined : await unlessTooSlow(layer, fromForm(layer, form, endMs)));
       if (replayed !== undefined) await recordEncoder(parts, descriptor.digest, replayed, form);
       return replayed !== undefined;
     };
