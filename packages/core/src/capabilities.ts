@@ -120,7 +120,7 @@ export interface FollowOptions extends Cancellable {
   readonly start?: number | undefined;
   /**
    * Whether bytes that are read from the first one on are hashed here, too. Default true. If false, a stream that ends cleanly had the bytes of the
-   * committed mote, which its writer has verified; a cache that cannot know that hashes all the same.
+   * committed mote, which its writer has verified; a cache that cannot know that hashes them anyway.
    */
   readonly verifyOnRead?: boolean | undefined;
   /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */

@@ -59,7 +59,7 @@ test("ranges are assigned in order, and become smaller towards the end of the bl
   expect((taken.at(-2)?.end ?? 0) - (taken.at(-2)?.start ?? 0)).toBe(4 * MiB);
 });
 
-test("a single connection leaves half of the rest for others, if that is much", () => {
+test("a single connection leaves half of the rest for others, down to 64 MiB", () => {
   const plan = new RangePlan(300 * MiB, []);
   expect(plan.take(512 * MiB, 1)).toEqual({ start: 0, end: 150 * MiB });
   expect(plan.take(512 * MiB, 1)).toEqual({ start: 150 * MiB, end: 225 * MiB });

@@ -1,7 +1,8 @@
 import { type ByteRange, ByteRanges } from "./byte-ranges.js";
 
-/** Below these, a request costs more than the balance between connections is worth, or that of one with those that may be added. */
+/** Below this, a request costs more than the balance between connections is worth. */
 const smallestRangeBytes = 4 * 1024 * 1024;
+/** The same, while there is one connection and others may be added. */
 const smallestSingleBytes = 64 * 1024 * 1024;
 
 /** Divides the missing bytes of a blob between connections: each byte is assigned once, in order of offsets. */

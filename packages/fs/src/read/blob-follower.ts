@@ -224,6 +224,7 @@ export class BlobFollower implements MoteFollower {
   }
 
   async #hash(end: number): Promise<Digester> {
+    this.#assertOpen();
     const digester = createDigester(digestAlgorithm(this.#digest));
     const range = { start: this.#start, end };
     const chunks = new FileChunks(this.#file.fd, range, () => this.#store.budget.chunkBytes, { reuse: true });

@@ -16,7 +16,7 @@ export async function* completeChunks(chunks: AsyncIterable<Uint8Array>, length:
     position += chunk.byteLength;
     if (position > length) break;
     if (sent > 0) yield chunk.subarray(0, sent);
-    // A copy, which a Buffer's own slice is not: the reader may use the chunk's memory again.
+    // Buffer.slice does not copy, and the reader may reuse the chunk's memory.
     if (sent < chunk.byteLength) held.push(new Uint8Array(chunk.subarray(sent)));
   }
   if (position !== length) {
