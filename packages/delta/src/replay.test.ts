@@ -10,6 +10,12 @@ import { replay, replayWith } from "./replay.js";
 const encoders = builtInEncoders();
 afterAll(() => encoders[Symbol.asyncDispose]());
 
+function encoderNamed(wanted: string): Encoder {
+  const encoder = encoders.list.find(({ name }) => name === wanted);
+  if (encoder === undefined) throw new Error(`no encoder is named ${wanted}`);
+  return encoder;
+}
+
 async function* inChunks(bytes: Uint8Array, chunkBytes = 65_536): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
 }
@@ -150,8 +156,7 @@ it("an encoder that is slower than required is not used", async () => {
 it.each(["gzip:zlib-6", "gzip:go1.26-6", "gzip:pgzip1.20.4-5", "zstd:klauspost1.20.0-2", "untransformed"])(
   "an error while %s makes a blob ends it and its content early, and nothing is stored",
   async (name) => {
-    const encoder = encoders.list.find((each) => each.name === name);
-    if (encoder === undefined) throw new Error("there is no such encoder");
+    const encoder = encoderNamed(name);
     const tooSlow = new Error("too slow");
     const block = sampleContent(1024 * 1024);
     const maxBlocks = 200;
@@ -185,8 +190,7 @@ it.each(["gzip:zlib-6", "gzip:go1.26-6", "gzip:pgzip1.20.4-5", "zstd:klauspost1.
 it("a known encoder needs no start of the blob", async () => {
   const content = sampleContent(100_000);
   const bytes = gzipSync(content, { level: 1 });
-  const encoder = encoders.list.find(({ name }) => name === "gzip:zlib-1");
-  if (encoder === undefined) throw new Error("there is no such encoder");
+  const encoder = encoderNamed("gzip:zlib-1");
   const cache = new MemoryCache();
   const options = { start: new Uint8Array(), content: () => inChunks(content), cache };
   expect(await replayWith(encoder, { wanted: moteOf(bytes), ...options })).toMatchObject({ encoder: "gzip:zlib-1" });

@@ -43,7 +43,9 @@ export async function makeDelta(
   const { signal } = options;
   const found: Planned[] = [];
   for (const [at, layer] of to.layers.entries()) {
-    found.push(await planLayer(parts, from, { ...options, layer, diffId: to.diffIds[at] }));
+    const onBytes = options.progress.reading(layer.size);
+    found.push(await planLayer(parts, from, { queue: options.queue, layer, diffId: to.diffIds[at], onBytes, signal }));
+    onBytes(layer.size);
   }
   // Encoders and diffs take much memory, which is not needed at the same time.
   const planned = await patchLayers(parts, from, found, options);
@@ -73,39 +75,36 @@ export async function makeDelta(
   };
 }
 
-interface NewLayer extends MakeDeltaOptions {
+interface NewLayer extends Cancellable {
+  readonly queue: RebuildQueue;
   readonly layer: Descriptor;
   readonly diffId: Digest | undefined;
+  readonly onBytes: (bytes: number) => void;
 }
 
 /** Finds out how a layer is made. The recipe of a patched layer lacks its diff. */
 async function planLayer(parts: Parts, from: PlatformImage, work: NewLayer): Promise<Planned> {
-  const { layer, diffId, queue, progress, signal } = work;
+  const { layer, diffId, queue, onBytes, signal } = work;
   const { digest, size } = layer;
-  const onBytes = progress.reading(size);
-  const isStored = from.layers.some((each) => each.digest === digest);
-  let unusable = isForeignLayer(layer) ? "it is a foreign layer" : "no encoder reproduces it";
-  // A pull leaves foreign layers out, and does not use a delta from an image that it does not have whole.
-  if (from.layers.some(isForeignLayer)) unusable = "the old image has foreign layers";
-  const isUsable = !isStored && ![layer, ...from.layers].some(isForeignLayer);
-  let found: Awaited<ReturnType<typeof findEncoder>>;
   try {
-    if (isUsable) found = await findEncoder(layer, parts, { queue, onBytes, signal });
+    if (from.layers.some((each) => each.digest === digest)) {
+      const reused = diffId === undefined ? undefined : { digest, diffId };
+      return { layer: { digest, size, how: "stored" }, reused };
+    }
+    // A pull leaves foreign layers out, and does not use a delta from an image that it does not have whole.
+    if (from.layers.some(isForeignLayer)) return fetched(layer, "the old image has foreign layers");
+    if (isForeignLayer(layer)) return fetched(layer, "it is a foreign layer");
+    const found = await findEncoder(layer, parts, { queue, onBytes, signal });
+    if (found === undefined) return fetched(layer, "no encoder reproduces it");
+    const { encoder, header, contentDigest } = found;
+    const recipe = { layer: digest, encoder, header };
+    if (!from.diffIds.includes(contentDigest)) return { layer: { digest, size, how: "patched", encoder }, recipe };
+    return { layer: { digest, size, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
   } catch (error) {
     signal?.throwIfAborted();
     if (!hasCode(error, "MOTE_TOO_LARGE", "MOTE_INVALID_ARCHIVE")) throw error;
-    unusable = messageOf(error);
+    return fetched(layer, messageOf(error));
   }
-  onBytes(size);
-  if (isStored) {
-    const reused = diffId === undefined ? undefined : { digest, diffId };
-    return { layer: { digest, size, how: "stored" }, reused };
-  }
-  if (found === undefined) return fetched(layer, unusable);
-  const { encoder, header, contentDigest } = found;
-  const recipe = { layer: digest, encoder, header };
-  if (!from.diffIds.includes(contentDigest)) return { layer: { digest, size, how: "patched", encoder }, recipe };
-  return { layer: { digest, size, how: "encoded", encoder }, recipe, reused: { digest, diffId: contentDigest } };
 }
 
 /** Makes the diffs of the patched layers. */
